@@ -1,0 +1,957 @@
+"""The application."""
+
+from __future__ import annotations
+
+import os
+import sys
+import weakref
+from collections.abc import AsyncIterator, Callable, Coroutine, ValuesView
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import copy_context
+from datetime import timedelta
+from inspect import isasyncgenfunction
+from logging import Logger
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from urllib.parse import quote
+
+from jinja2 import BaseLoader
+from werkzeug.datastructures import Headers, ImmutableDict
+from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError, HTTPException
+from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException
+from werkzeug.sansio.utils import get_host
+from werkzeug.utils import cached_property
+from werkzeug.utils import redirect as _wz_redirect
+from werkzeug.wrappers import Response as BaseResponse
+
+from . import cli
+from .concurrency import (
+    Walk,
+    async_to_sync,
+    call_from_sync,
+    current_walk,
+    is_async,
+    lent_worker,
+    run_in_worker,
+    run_sync,
+)
+from .config import Config, ConfigAttribute
+from .ctx import AppContext, RequestContext, _AppCtxGlobals
+from .globals import _cv_app, _cv_request, g, request, session
+from .helpers import get_debug_flag, get_flashed_messages, get_load_dotenv
+from .json.provider import DefaultJSONProvider, JSONProvider
+from .logging import create_logger
+from .middleware import errors, hooks
+from .middleware.context import ContextMiddleware, do_teardown_appcontext, do_teardown_request
+from .middleware.debug import DebugMiddleware
+from .middleware.errors import ErrorMiddleware
+from .middleware.hooks import AfterRequestMiddleware, BeforeRequestMiddleware
+from .middleware.sessions import SessionMiddleware
+from .router import Router, dispatch_request
+from .routing import Map, Rule
+from .scaffold import Scaffold, _endpoint_from_view_func, find_package, setupmethod
+from .sessions import SecureCookieSessionInterface, SessionInterface
+from .templating import DispatchingJinjaLoader, Environment, _default_template_ctx_processor
+from .threads import WorkerPool
+from .typing import ASGIApp, Receive, ResponseReturnValue, Scope, Send
+from .wrappers import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .blueprints import Blueprint
+    from .testing import FlaskClient, FlaskCliRunner
+
+F = TypeVar("F", bound=Callable[..., Any])
+Lifespan = Callable[[Any], AbstractAsyncContextManager["Mapping[str, Any] | None"]]
+_sentinel: Any = object()
+
+
+def _make_timedelta(value: timedelta | int | None) -> timedelta | None:
+    return value if value is None or isinstance(value, timedelta) else timedelta(seconds=value)
+
+
+class Flask(Scaffold):
+    """An application: Flask's, as an ASGI application.
+
+    :param import_name: the name of the module, ``__name__``; resources are found next to it.
+    :param static_url_path: where static files are served; ``/`` with the folder's name, unless given.
+    :param static_folder: the folder of static files, relative to `root_path`.
+    :param static_host: the host to serve them on, with `host_matching`.
+    :param host_matching: match rules by their ``host``.
+    :param subdomain_matching: match rules by their ``subdomain`` of ``SERVER_NAME``.
+    :param template_folder: the folder of templates, relative to `root_path`.
+    :param instance_path: the absolute path of the instance folder; ``instance`` next to the module, unless given.
+    :param instance_relative_config: look for configuration files in the instance folder.
+    :param root_path: the folder of the module, where it cannot be found by itself.
+    :param lifespan: ``lifespan(app)``, an async context manager around the time that the server runs, or an
+        async generator function to make one of. A mapping that it gives is each request's ``state`` (ASGI
+        lifespan state).
+    """
+
+    default_config: Mapping[str, Any] = ImmutableDict(
+        {
+            "DEBUG": None,
+            "TESTING": False,
+            "PROPAGATE_EXCEPTIONS": None,
+            "SECRET_KEY": None,
+            "SECRET_KEY_FALLBACKS": None,
+            "PERMANENT_SESSION_LIFETIME": timedelta(days=31),
+            "USE_X_SENDFILE": False,
+            "TRUSTED_HOSTS": None,
+            "SERVER_NAME": None,
+            "APPLICATION_ROOT": "/",
+            "SESSION_COOKIE_NAME": "session",
+            "SESSION_COOKIE_DOMAIN": None,
+            "SESSION_COOKIE_PATH": None,
+            "SESSION_COOKIE_HTTPONLY": True,
+            "SESSION_COOKIE_SECURE": False,
+            "SESSION_COOKIE_PARTITIONED": False,
+            "SESSION_COOKIE_SAMESITE": None,
+            "SESSION_REFRESH_EACH_REQUEST": True,
+            "MAX_CONTENT_LENGTH": None,
+            "MAX_FORM_MEMORY_SIZE": 500_000,
+            "MAX_FORM_PARTS": 1_000,
+            "SEND_FILE_MAX_AGE_DEFAULT": None,
+            "TRAP_BAD_REQUEST_ERRORS": None,
+            "TRAP_HTTP_EXCEPTIONS": False,
+            "EXPLAIN_TEMPLATE_LOADING": False,
+            "PREFERRED_URL_SCHEME": "http",
+            "TEMPLATES_AUTO_RELOAD": None,
+            "MAX_COOKIE_SIZE": 4093,
+            "PROVIDE_AUTOMATIC_OPTIONS": True,
+            # The largest number of threads for sync callables.
+            "WORKER_THREADS": 40,
+        }
+    )
+
+    request_class: type[Request] = Request
+    response_class: type[Response] = Response
+    aborter_class: type[Aborter] = Aborter
+    jinja_environment: type[Environment] = Environment
+    app_ctx_globals_class: type[_AppCtxGlobals] = _AppCtxGlobals
+    config_class: type[Config] = Config
+    json_provider_class: type[JSONProvider] = DefaultJSONProvider
+    url_rule_class: type[Any] = Rule
+    url_map_class: type[Any] = Map
+    test_client_class: type[FlaskClient] | None = None
+    test_cli_runner_class: type[FlaskCliRunner] | None = None
+    session_interface: SessionInterface = SecureCookieSessionInterface()
+    #: Options for the Jinja environment, to be changed before it is first used.
+    jinja_options: dict[str, Any] = {}
+
+    testing = ConfigAttribute[bool]("TESTING")
+    secret_key = ConfigAttribute["str | bytes | None"]("SECRET_KEY")
+    permanent_session_lifetime = ConfigAttribute[timedelta](
+        "PERMANENT_SESSION_LIFETIME",
+        get_converter=_make_timedelta,  # type: ignore[arg-type]
+    )
+
+    def __init__(
+        self,
+        import_name: str,
+        static_url_path: str | None = None,
+        static_folder: str | os.PathLike[str] | None = "static",
+        static_host: str | None = None,
+        host_matching: bool = False,
+        subdomain_matching: bool = False,
+        template_folder: str | os.PathLike[str] | None = "templates",
+        instance_path: str | None = None,
+        instance_relative_config: bool = False,
+        root_path: str | None = None,
+        lifespan: Lifespan | Callable[[Any], AsyncIterator[Any]] | None = None,
+    ) -> None:
+        super().__init__(
+            import_name=import_name,
+            static_folder=static_folder,
+            static_url_path=static_url_path,
+            template_folder=template_folder,
+            root_path=root_path,
+        )
+        if instance_path is None:
+            instance_path = self.auto_find_instance_path()
+        elif not os.path.isabs(instance_path):
+            raise ValueError(f"'instance_path' must be absolute; {instance_path!r} is not.")
+        #: The folder for what belongs to this deployment: secrets, a database file.
+        self.instance_path = instance_path
+        self.config = self.make_config(instance_relative_config)
+        #: Raises HTTP exceptions by status code, see `make_aborter`.
+        self.aborter = self.make_aborter()
+        #: Dumps and loads JSON for requests, responses and `asyncflask.json`.
+        self.json: JSONProvider = self.json_provider_class(self)
+        #: Called with error, endpoint and values when a URL cannot be built; the first string is taken.
+        self.url_build_error_handlers: list[Callable[[Exception, str, dict[str, Any]], Any]] = []
+        self.teardown_appcontext_funcs: list[Callable[..., Any]] = []
+        self.shell_context_processors: list[Callable[[], dict[str, Any]]] = []
+        #: Blueprints by the names that they are registered under.
+        self.blueprints: dict[str, Blueprint] = {}
+        #: What extensions keep for this application, by their names.
+        self.extensions: dict[str, Any] = {}
+        #: The rules, a `werkzeug.routing.Map`.
+        self.url_map: Any = self.url_map_class(host_matching=host_matching)
+        self.subdomain_matching = subdomain_matching
+        self.template_context_processors[None].append(_default_template_ctx_processor)
+        self.cli.name = self.name
+        self._got_first_request = False
+        self._layers: ASGIApp | None = None
+        self._lifespan = asynccontextmanager(lifespan) if isasyncgenfunction(lifespan) else lifespan
+
+        if self.has_static_folder:
+            if bool(static_host) != host_matching:
+                raise AssertionError("'static_host' and 'host_matching' are only used together.")
+            self_ref = weakref.ref(self)  # or the view would keep the application alive
+            self.add_url_rule(
+                f"{self.static_url_path}/<path:filename>",
+                endpoint="static",
+                host=static_host,
+                view_func=lambda **kwargs: self_ref().send_static_file(**kwargs),  # type: ignore[union-attr]
+            )
+
+    # -- ASGI -----------------------------------------------------------------------------------
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application; calls `asgi_app`."""
+        await self.asgi_app(scope, receive, send)
+
+    async def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What `__call__` calls, to be wrapped by ASGI middleware without losing the application:
+        ``app.asgi_app = Middleware(app.asgi_app)``."""
+        layers = self._layers
+        if layers is None:
+            layers = self._layers = self.build_layers()
+        if scope["type"] == "http":
+            self._got_first_request = True
+            if self.debug:
+                layers = DebugMiddleware(layers)  # type: ignore[arg-type, assignment]
+        await layers(scope, receive, send)
+
+    def build_layers(self) -> ASGIApp:
+        """What a request goes through, from the outside in."""
+        app: Any = Router(self)
+        app = BeforeRequestMiddleware(app, self)
+        app = ErrorMiddleware(app, self)
+        app = SessionMiddleware(app, self)
+        app = AfterRequestMiddleware(app, self)
+        return ContextMiddleware(app, self)
+
+    @asynccontextmanager
+    async def lifespan_context(self, app: Any) -> AsyncIterator[Mapping[str, Any] | None]:
+        """From the server's start to its end."""
+        try:
+            if self._lifespan is None:
+                yield None
+            else:
+                async with cast(Lifespan, self._lifespan)(self) as state:
+                    yield state
+        finally:
+            pool = self.__dict__.pop("worker_pool", None)
+            if pool is not None:
+                await run_in_worker(WorkerPool(1, "asyncflask-shutdown"), pool.stop, True)
+
+    @property
+    def has_lifespan(self) -> bool:
+        """Whether anything is to be done when the server starts or ends."""
+        return self._lifespan is not None
+
+    @cached_property
+    def worker_pool(self) -> WorkerPool:
+        """The threads for sync callables: at most ``WORKER_THREADS``, joined when the server shuts down."""
+        pool = WorkerPool(self.config["WORKER_THREADS"], f"{self.name}-worker")
+        weakref.finalize(self, pool.stop)
+        return pool
+
+    # -- names, configuration, resources --------------------------------------------------------
+
+    @cached_property
+    def name(self) -> str:  # type: ignore[override]
+        """The name of the application: that of its module, or of the file that is run."""
+        if self.import_name == "__main__":
+            file: str | None = getattr(sys.modules["__main__"], "__file__", None)
+            return "__main__" if file is None else os.path.splitext(os.path.basename(file))[0]
+        return self.import_name
+
+    @cached_property
+    def logger(self) -> Logger:
+        """The logger with the application's name. In debug mode it logs everything; it writes to
+        stderr unless logging is configured."""
+        return create_logger(self)
+
+    @property
+    def debug(self) -> bool:
+        """Whether debug mode is on: tracebacks in the browser, templates reloaded. Never in production."""
+        return cast(bool, self.config["DEBUG"])
+
+    @debug.setter
+    def debug(self, value: bool) -> None:
+        self.config["DEBUG"] = value
+        if self.config["TEMPLATES_AUTO_RELOAD"] is None:
+            self.jinja_env.auto_reload = value
+
+    @property
+    def got_first_request(self) -> bool:
+        """Whether a request has been handled, after which the setup is closed."""
+        return self._got_first_request
+
+    def _check_setup_finished(self, f_name: str) -> None:
+        if self._got_first_request:
+            raise AssertionError(
+                f"The setup method '{f_name}' can no longer be called on the application. It has already"
+                " handled its first request, any changes will not be applied consistently.\n"
+                "Make sure all imports, decorators, functions, etc. needed to set up the application are"
+                " done before running it."
+            )
+
+    def make_config(self, instance_relative: bool = False) -> Config:
+        """The configuration, with its defaults; called once by the constructor."""
+        defaults = dict(self.default_config)
+        defaults["DEBUG"] = get_debug_flag()
+        return self.config_class(self.instance_path if instance_relative else self.root_path, defaults)
+
+    def make_aborter(self) -> Aborter:
+        """What `abort` raises with; called once by the constructor."""
+        return self.aborter_class()
+
+    def auto_find_instance_path(self) -> str:
+        """The instance folder: next to the package or module, or below ``var`` of where it is installed."""
+        prefix, package_path = find_package(self.import_name)
+        if prefix is None:
+            return os.path.join(package_path, "instance")
+        return os.path.join(prefix, "var", f"{self.name}-instance")
+
+    def open_instance_resource(
+        self, resource: str, mode: str = "rb", encoding: str | None = "utf-8"
+    ) -> IO[Any]:
+        """Open a file of the instance folder, for reading or writing.
+
+        :param resource: the path relative to `instance_path`.
+        :param mode: as for `open`.
+        :param encoding: of a text file.
+        """
+        path = os.path.join(self.instance_path, resource)
+        return open(path, mode) if "b" in mode else open(path, mode, encoding=encoding)
+
+    # -- setup ----------------------------------------------------------------------------------
+
+    @setupmethod
+    def register_blueprint(self, blueprint: Blueprint, **options: Any) -> None:
+        """Register a blueprint.
+
+        :param options: ``name``, ``url_prefix``, ``subdomain``, ``url_defaults`` and ``cli_group`` for
+            this registration; more are for the functions that it has recorded.
+        """
+        blueprint.register(self, options)
+
+    def iter_blueprints(self) -> ValuesView[Blueprint]:
+        """The blueprints, in the order of their registration."""
+        return self.blueprints.values()
+
+    @setupmethod
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Callable[..., Any] | None = None,
+        provide_automatic_options: bool | None = None,
+        **options: Any,
+    ) -> None:
+        if endpoint is None:
+            endpoint = _endpoint_from_view_func(view_func)  # type: ignore[arg-type]
+        options["endpoint"] = endpoint
+        methods = options.pop("methods", None)
+        if methods is None:
+            methods = getattr(view_func, "methods", None) or ("GET",)
+        if isinstance(methods, str):
+            raise TypeError(
+                'Allowed methods must be a list of strings, for example: @app.route(..., methods=["POST"])'
+            )
+        methods = {method.upper() for method in methods}
+        required_methods = set(getattr(view_func, "required_methods", ()))
+        if provide_automatic_options is None:
+            provide_automatic_options = getattr(view_func, "provide_automatic_options", None)
+        if provide_automatic_options is None:
+            provide_automatic_options = "OPTIONS" not in methods and self.config["PROVIDE_AUTOMATIC_OPTIONS"]
+            if provide_automatic_options:
+                required_methods.add("OPTIONS")
+        rule_object = self.url_rule_class(rule, methods=methods | required_methods, **options)
+        rule_object.provide_automatic_options = provide_automatic_options
+        self.url_map.add(rule_object)
+        if view_func is not None:
+            registered = self.view_functions.get(endpoint)
+            if registered is not None and registered != view_func:
+                raise AssertionError(
+                    f"View function mapping is overwriting an existing endpoint function: {endpoint}"
+                )
+            self.view_functions[endpoint] = view_func
+
+    @setupmethod
+    def teardown_appcontext(self, f: F) -> F:
+        """Call `f` whenever an application context ends, with the exception that nobody handled or
+        None: at the end of each request and CLI command. The last registered is called first."""
+        self.teardown_appcontext_funcs.append(f)
+        return f
+
+    @setupmethod
+    def shell_context_processor(self, f: F) -> F:
+        """Add the dict that `f` returns to the names in the shell."""
+        self.shell_context_processors.append(f)
+        return f
+
+    def make_shell_context(self) -> dict[str, Any]:
+        """The names in the shell."""
+        context: dict[str, Any] = {"app": self, "g": g}
+        for processor in self.shell_context_processors:
+            context.update(self.call_from_sync(processor))
+        return context
+
+    @setupmethod
+    def template_filter(self, name: str | None = None) -> Callable[[F], F]:
+        """Register the decorated function as a template filter, under its name unless another is given."""
+        return self._register_with(self.add_template_filter, name)
+
+    @setupmethod
+    def add_template_filter(self, f: Callable[..., Any], name: str | None = None) -> None:
+        """Register a template filter, under the function's name unless another is given."""
+        self.jinja_env.filters[name or f.__name__] = f
+
+    @setupmethod
+    def template_test(self, name: str | None = None) -> Callable[[F], F]:
+        """Register the decorated function as a template test, under its name unless another is given."""
+        return self._register_with(self.add_template_test, name)
+
+    @setupmethod
+    def add_template_test(self, f: Callable[..., Any], name: str | None = None) -> None:
+        """Register a template test, under the function's name unless another is given."""
+        self.jinja_env.tests[name or f.__name__] = f
+
+    @setupmethod
+    def template_global(self, name: str | None = None) -> Callable[[F], F]:
+        """Register the decorated function as a global of templates, under its name unless another is given."""
+        return self._register_with(self.add_template_global, name)
+
+    @setupmethod
+    def add_template_global(self, f: Callable[..., Any], name: str | None = None) -> None:
+        """Register a global of templates, under the function's name unless another is given."""
+        self.jinja_env.globals[name or f.__name__] = f
+
+    def _register_with(self, add: Callable[..., None], name: str | None) -> Callable[[F], F]:
+        def decorator(f: F) -> F:
+            add(f, name=name)
+            return f
+
+        return decorator
+
+    # -- templates ------------------------------------------------------------------------------
+
+    @cached_property
+    def jinja_env(self) -> Environment:
+        """The Jinja environment, made when it is first used."""
+        return self.create_jinja_environment()
+
+    def create_jinja_environment(self) -> Environment:
+        """Make the Jinja environment from `jinja_options`, with the framework's globals."""
+        options = dict(self.jinja_options)
+        options.setdefault("autoescape", self.select_jinja_autoescape)
+        if "auto_reload" not in options:
+            auto_reload = self.config["TEMPLATES_AUTO_RELOAD"]
+            options["auto_reload"] = self.debug if auto_reload is None else auto_reload
+        environment = self.jinja_environment(self, **options)
+        environment.globals.update(
+            url_for=self.url_for,
+            get_flashed_messages=get_flashed_messages,
+            config=self.config,
+            # For imported templates, which do not get the context processors' variables.
+            request=request,
+            session=session,
+            g=g,
+        )
+        environment.policies["json.dumps_function"] = self.json.dumps
+        return environment
+
+    def create_global_jinja_loader(self) -> BaseLoader:
+        """The loader for the application and its blueprints. Usually `jinja_loader` is to be overridden."""
+        return DispatchingJinjaLoader(self)
+
+    def select_jinja_autoescape(self, filename: str | None) -> bool:
+        """Whether a template's variables are escaped: those of HTML, XML and SVG files and of strings are."""
+        return filename is None or filename.endswith((".html", ".htm", ".xml", ".xhtml", ".svg"))
+
+    def update_template_context(self, context: dict[str, Any]) -> None:
+        """Add the variables of the context processors to a template's own, which stay as they are."""
+        names: tuple[str | None, ...] = (None,)
+        ctx = _cv_request.get(None)
+        if ctx is not None:
+            names = (None, *reversed(ctx.request.blueprints))
+        own = context.copy()
+        for name in names:
+            for func in self.template_context_processors.get(name, ()):
+                context.update(self.call_from_sync(func))
+        context.update(own)
+
+    # -- URLs -----------------------------------------------------------------------------------
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """What matches and builds URLs for a request, or from the configuration without one.
+
+        :returns: None without a request and ``SERVER_NAME``.
+        :raises SecurityError: when the host is not one of ``TRUSTED_HOSTS``.
+        """
+        if request is None:
+            if self.config["SERVER_NAME"] is None:
+                return None
+            return cast(
+                MapAdapter,
+                self.url_map.bind(
+                    self.config["SERVER_NAME"],
+                    script_name=self.config["APPLICATION_ROOT"],
+                    url_scheme=self.config["PREFERRED_URL_SCHEME"],
+                ),
+            )
+        trusted_hosts = self.config["TRUSTED_HOSTS"]
+        if trusted_hosts is not None:
+            request.trusted_hosts = trusted_hosts
+        host = get_host(request.scheme, request.headers.get("host"), request.server, request.trusted_hosts)
+        request.host = host
+        subdomain = None
+        server_name = self.config["SERVER_NAME"]
+        if self.url_map.host_matching:
+            server_name = None
+        elif not self.subdomain_matching:
+            subdomain = self.url_map.default_subdomain or ""
+        environ = {
+            "REQUEST_METHOD": request.method,
+            "wsgi.url_scheme": request.scheme,
+            "HTTP_HOST": host,
+            "SERVER_NAME": host,
+            "SERVER_PORT": "",
+            "SCRIPT_NAME": request.root_path.encode().decode("latin-1"),
+            "PATH_INFO": request.path.encode("utf-8", "surrogateescape").decode("latin-1"),
+            "QUERY_STRING": request.query_string.decode("latin-1"),
+        }
+        return cast(
+            MapAdapter, self.url_map.bind_to_environ(environ, server_name=server_name, subdomain=subdomain)
+        )
+
+    def url_for(
+        self,
+        /,
+        endpoint: str,
+        *,
+        _anchor: str | None = None,
+        _method: str | None = None,
+        _scheme: str | None = None,
+        _external: bool | None = None,
+        **values: Any,
+    ) -> str:
+        """The URL of an endpoint.
+
+        In a request it is relative to the host unless asked otherwise; elsewhere it
+        is absolute, and needs ``SERVER_NAME``.
+
+        :param endpoint: the endpoint; one that starts with a dot is of the current blueprint.
+        :param _anchor: appended as ``#anchor``.
+        :param _method: for an endpoint whose rules differ by method.
+        :param _scheme: the scheme of an absolute URL.
+        :param _external: whether the URL is absolute.
+        :param values: the variables of the rule; the others go into the query string.
+        :raises BuildError: when there is no such endpoint, or values are missing.
+        """
+        ctx = _cv_request.get(None)
+        if ctx is not None:
+            adapter = ctx.url_adapter
+            if endpoint[:1] == ".":
+                blueprint = ctx.request.blueprint
+                endpoint = endpoint[1:] if blueprint is None else f"{blueprint}{endpoint}"
+            if _external is None:
+                _external = _scheme is not None
+        else:
+            app_ctx = _cv_app.get(None)
+            adapter = app_ctx.url_adapter if app_ctx is not None else self.create_url_adapter(None)
+            if adapter is None:
+                raise RuntimeError(
+                    "Unable to build URLs outside an active request without 'SERVER_NAME' configured."
+                    " Also configure 'APPLICATION_ROOT' and 'PREFERRED_URL_SCHEME' as needed."
+                )
+            if _external is None:
+                _external = True
+        if _scheme is not None and not _external:
+            raise ValueError("When specifying '_scheme', '_external' must be True.")
+        if self.url_default_functions:
+            self.inject_url_defaults(endpoint, values)
+        try:
+            url = adapter.build(  # type: ignore[union-attr]
+                endpoint, values, method=_method, url_scheme=_scheme, force_external=_external
+            )
+        except BuildError as error:
+            values.update(_anchor=_anchor, _method=_method, _scheme=_scheme, _external=_external)
+            return self.handle_url_build_error(error, endpoint, values)
+        if _anchor is not None:
+            url = f"{url}#{quote(_anchor, safe='%!#$&()*+,/:;=?@' + chr(39))}"
+        return url
+
+    def inject_url_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
+        """Let the `url_defaults` functions of application and blueprints change the values of a URL."""
+        names: list[str | None] = [None]
+        if "." in endpoint:
+            parts = endpoint.split(".")
+            names.extend(".".join(parts[:end]) for end in range(1, len(parts)))
+        for name in names:
+            for func in self.url_default_functions.get(name, ()):
+                self.call_from_sync(func, endpoint, values)
+
+    def handle_url_build_error(self, error: BuildError, endpoint: str, values: dict[str, Any]) -> str:
+        """The URL from the first of `url_build_error_handlers` that has one.
+
+        :raises BuildError: when none has.
+        """
+        for handler in self.url_build_error_handlers:
+            try:
+                url = self.call_from_sync(handler, error, endpoint, values)
+            except BuildError as raised:
+                error = raised
+            else:
+                if url is not None:
+                    return cast(str, url)
+        raise error
+
+    # -- contexts -------------------------------------------------------------------------------
+
+    def app_context(self) -> AppContext:
+        """A new application context: ``with app.app_context():``."""
+        return AppContext(self)
+
+    def request_context(self, environ: Mapping[str, Any]) -> RequestContext:
+        """A request context for an ASGI scope or a WSGI environ: ``with app.request_context(scope):``."""
+        return RequestContext(self, environ)
+
+    def test_request_context(self, *args: Any, **kwargs: Any) -> RequestContext:
+        """A request context for a made-up request, for tests and the shell.
+
+        :param args: as for `asyncflask.testing.EnvironBuilder`: path, base_url, ...
+        :param kwargs: as for it: method, data, json, query_string, headers, ...
+        """
+        from .testing import EnvironBuilder
+
+        builder = EnvironBuilder(self, *args, **kwargs)
+        try:
+            return self.request_context(builder.get_environ())
+        finally:
+            builder.close()
+
+    # -- the stages of a request, for those who override or call them ---------------------------
+    #
+    # A request goes through the coroutines of the same names in `asyncflask.middleware`; these run them
+    # from sync code. An override is called in their place.
+
+    def full_dispatch_request(self) -> Response:
+        """Run the hooks and the view, and make the response."""
+        return run_sync(self._full_dispatch_request(), self.worker_pool)
+
+    async def _full_dispatch_request(self) -> Response:
+        scope = _cv_request.get().request.scope
+        inner = ErrorMiddleware(BeforeRequestMiddleware(Router(self), self), self)  # type: ignore[arg-type]
+        value = await inner(scope, None, None)  # type: ignore[arg-type]
+        return await hooks.finalize_request(self, value)
+
+    def preprocess_request(self) -> ResponseReturnValue | None:
+        """Run the `before_request` functions; what the first of them returned that is not None."""
+        return cast(
+            "ResponseReturnValue | None",
+            run_sync(hooks.preprocess_request(self, _cv_request.get()), self.worker_pool),
+        )
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        """Call the view of the current request."""
+        return cast(ResponseReturnValue, run_sync(dispatch_request(self), self.worker_pool))
+
+    def finalize_request(self, rv: Any, from_error_handler: bool = False) -> Response:
+        """Make a response of a view's value and run the `after_request` functions."""
+        return run_sync(hooks.finalize_request(self, rv, from_error_handler), self.worker_pool)
+
+    def process_response(self, response: Response) -> Response:
+        """Run the `after_request` functions and save the session."""
+        return run_sync(hooks.process_response(self, _cv_request.get(), response), self.worker_pool)
+
+    def handle_user_exception(self, e: Exception) -> Any:
+        """What the handler of an exception returned."""
+        return run_sync(errors.handle_user_exception(self, e), self.worker_pool)
+
+    def handle_http_exception(self, e: HTTPException) -> Any:
+        """What the handler of an HTTP exception returned, else the exception itself."""
+        return run_sync(errors.handle_http_exception(self, e), self.worker_pool)
+
+    def handle_exception(self, e: Exception) -> Response:
+        """The response to an exception that no handler took."""
+        return run_sync(self._handle_exception(e), self.worker_pool)
+
+    async def _handle_exception(self, e: Exception) -> Response:
+        return await hooks.finalize_request(self, await errors.handle_exception(self, e), True)
+
+    def do_teardown_request(self, exc: BaseException | None = _sentinel) -> None:
+        """Run the `teardown_request` functions."""
+        exc = sys.exc_info()[1] if exc is _sentinel else exc
+        run_sync(do_teardown_request(self, _cv_request.get(), exc), self.worker_pool)
+
+    def do_teardown_appcontext(self, exc: BaseException | None = _sentinel) -> None:
+        """Run the `teardown_appcontext` functions."""
+        exc = sys.exc_info()[1] if exc is _sentinel else exc
+        run_sync(do_teardown_appcontext(self, exc), self.worker_pool)
+
+    def raise_routing_exception(self, request: Request) -> NoReturn:
+        """Raise what was wrong with the URL. In debug mode a redirect that loses a form is an error."""
+        error = request.routing_exception
+        assert error is not None
+        if (
+            not self.debug
+            or not isinstance(error, RequestRedirect)
+            or error.code in {307, 308}
+            or request.method in {"GET", "HEAD", "OPTIONS"}
+        ):
+            raise error
+        from .debughelpers import FormDataRoutingRedirect
+
+        raise FormDataRoutingRedirect(request)
+
+    def make_default_options_response(self) -> Response:
+        """The answer to OPTIONS: the methods that the path allows."""
+        response = self.response_class()
+        adapter = _cv_request.get().url_adapter
+        response.allow.update(adapter.allowed_methods())  # type: ignore[union-attr]
+        return response
+
+    def _find_error_handler(self, e: Exception, blueprints: list[str]) -> Callable[..., Any] | None:
+        """The handler for an exception: by code before by class, the blueprint's before the application's,
+        the nearest class first."""
+        exc_class, code = self._get_exc_class_and_code(type(e))
+        spec = self.error_handler_spec
+        for c in (code, None) if code is not None else (None,):
+            for name in (*blueprints, None):
+                handlers = spec[name].get(c) if name in spec else None
+                if handlers:
+                    for cls in exc_class.__mro__:
+                        handler = handlers.get(cls)  # type: ignore[arg-type]
+                        if handler is not None:
+                            return handler
+        return None
+
+    def trap_http_exception(self, e: Exception) -> bool:
+        """Whether an HTTP exception is treated like any other: ``TRAP_HTTP_EXCEPTIONS``, and
+        ``TRAP_BAD_REQUEST_ERRORS`` for bad requests (in debug mode for missing keys, unless set)."""
+        if self.config["TRAP_HTTP_EXCEPTIONS"]:
+            return True
+        trap_bad_request = self.config["TRAP_BAD_REQUEST_ERRORS"]
+        if trap_bad_request is None and self.debug and isinstance(e, BadRequestKeyError):
+            return True
+        return bool(trap_bad_request) and isinstance(e, BadRequest)
+
+    def should_ignore_error(self, error: BaseException | None) -> bool:
+        """Whether teardown functions are not to be told of an exception."""
+        return False
+
+    def log_exception(
+        self,
+        exc_info: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None],
+    ) -> None:
+        """Log an exception that no handler took."""
+        ctx = _cv_request.get()
+        self.logger.error(f"Exception on {ctx.request.path} [{ctx.request.method}]", exc_info=exc_info)  # type: ignore[arg-type]
+
+    def redirect(self, location: str, code: int = 302) -> BaseResponse:
+        """A response that sends the browser to another URL; `asyncflask.redirect` calls this."""
+        return _wz_redirect(location, code=code, Response=self.response_class)
+
+    def make_response(self, rv: Any) -> Response:
+        """Make a response of what a view returned.
+
+        :param rv: a string, bytes, a dict or list (as JSON), a sync or async iterator (streamed), a response,
+            a WSGI callable; or a tuple of one of them with a status, with headers, or with both in this order.
+        :raises TypeError: for anything else.
+        """
+        status: Any = None
+        headers: Any = None
+        if type(rv) is str and self.response_class is Response:
+            return Response(rv)
+        if isinstance(rv, tuple):
+            if len(rv) == 3:
+                rv, status, headers = rv
+            elif len(rv) == 2:
+                if isinstance(rv[1], Headers | dict | tuple | list):
+                    rv, headers = rv
+                else:
+                    rv, status = rv
+            else:
+                raise TypeError(
+                    "The view function did not return a valid response tuple. The tuple must have the form"
+                    f" (body, status, headers), (body, status), or (body, headers), but the view for"
+                    f" {request.endpoint!r} returned {len(rv)} values."
+                )
+        if rv is None:
+            raise TypeError(
+                f"The view function for {request.endpoint!r} did not return a valid response. The function"
+                f" either returned None or ended without a return statement. {_ALLOWED}"
+            )
+        if not isinstance(rv, self.response_class):
+            if isinstance(rv, str | bytes | bytearray) or hasattr(rv, "__next__") or hasattr(rv, "__anext__"):
+                rv = self.response_class(rv, status=status, headers=headers)
+                status = headers = None
+            elif isinstance(rv, dict | list):
+                rv = self.json.response(rv)
+            elif isinstance(rv, HTTPException):
+                rv = self.make_response(rv.get_response())
+            elif isinstance(rv, BaseResponse):
+                rv = self.response_class.force_type(rv)
+            elif callable(rv):
+                rv = self._response_of(rv)
+            else:
+                raise TypeError(
+                    f"The view function for {request.endpoint!r} did not return a valid response: it was a"
+                    f" {type(rv).__name__}. {_ALLOWED}"
+                )
+        if status is not None:
+            if isinstance(status, str | bytes | bytearray):
+                rv.status = status
+            else:
+                rv.status_code = status
+        if headers:
+            rv.headers.update(headers)
+        return cast(Response, rv)
+
+    def _response_of(self, app: Callable[..., Any]) -> Response:
+        """The response of a WSGI application, or of an ASGI one whose response is known already."""
+        if is_async(app):
+            body = getattr(app, "body", None)
+            if not isinstance(body, bytes):
+                raise TypeError(
+                    f"{type(app).__name__} is an ASGI application, which makes its response when it is run:"
+                    " return it from the view by itself, without a status or headers."
+                )
+            response = self.response_class(body, status=app.status_code)  # type: ignore[attr-defined]
+            response.headers.clear()
+            for name, value in app.raw_headers:  # type: ignore[attr-defined]
+                response.headers.add(name.decode("latin-1"), value.decode("latin-1"))
+            return response
+        try:
+            return cast(Response, self.response_class.force_type(app, request.environ))  # type: ignore[arg-type]
+        except TypeError as error:
+            raise TypeError(
+                f"The view function for {request.endpoint!r} did not return a valid response: {app!r} was"
+                f" called as a WSGI application and failed with {error}. {_ALLOWED}"
+            ).with_traceback(error.__traceback__) from None
+
+    # -- sync and async -------------------------------------------------------------------------
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """A function to be called without ``await``: `func` itself, or, for an ``async def``, one that
+        waits for it, see `async_to_sync`."""
+        return self.async_to_sync(func) if is_async(func) else func
+
+    def async_to_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that runs a coroutine function and waits for its result.
+
+        In a worker thread it runs on the server's loop. On the loop, which cannot
+        wait, the function returns the coroutine, to be awaited by who gets it.
+        """
+        return async_to_sync(func, self.worker_pool)
+
+    def sync_to_async(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """A coroutine function that runs the sync `func` in a worker thread, with the caller's context."""
+        pool = self.worker_pool
+
+        async def in_worker(*args: Any, **kwargs: Any) -> Any:
+            return await run_in_worker(pool, func, *args, **kwargs)
+
+        return in_worker
+
+    def ensure_async(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """A coroutine function: `func` itself, or, for a sync one, `sync_to_async` of it."""
+        return func if is_async(func) else self.sync_to_async(func)
+
+    def call_from_sync(self, func: Callable[..., Any], *args: Any) -> Any:
+        """Call a function of the user, sync or async, from sync code such as `render_template`.
+
+        :raises RuntimeError: on the event loop, when the function is async and has to wait.
+        """
+        return call_from_sync(self.worker_pool, func, *args)
+
+    async def async_teardown_request(self, exc: BaseException | None) -> None:
+        """`do_teardown_request`, from async code."""
+        await self._in_walk(do_teardown_request(self, _cv_request.get(), exc))
+
+    async def async_teardown_appcontext(self, exc: BaseException | None) -> None:
+        """`do_teardown_appcontext`, from async code."""
+        await self._in_walk(do_teardown_appcontext(self, exc))
+
+    async def _in_walk(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        context = copy_context()
+        walk = Walk(context, self.worker_pool, lent_worker())
+        context.run(current_walk.set, walk)
+        await walk.run(coroutine)
+
+    # -- running and testing --------------------------------------------------------------------
+
+    def run(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        debug: bool | None = None,
+        load_dotenv: bool = True,
+        **options: Any,
+    ) -> None:
+        """Serve the application with uvicorn, for development.
+
+        :param host: the address to listen on: that of ``SERVER_NAME``, else 127.0.0.1.
+        :param port: the port: that of ``SERVER_NAME``, else 5000.
+        :param debug: switch debug mode on or off.
+        :param load_dotenv: read ``.env`` and ``.flaskenv``.
+        :param options: see `asyncflask.serving.run`; ``use_reloader`` defaults to debug mode.
+        """
+        if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
+            cli.warn_ignored_run()
+            return
+        if get_load_dotenv(load_dotenv):
+            cli.load_dotenv()
+            if "FLASK_DEBUG" in os.environ:
+                self.debug = get_debug_flag()
+        if debug is not None:
+            self.debug = bool(debug)
+        server_host, _, server_port = (self.config["SERVER_NAME"] or "").partition(":")
+        if port is None or (not port and port != 0):
+            port = int(server_port or 5000)
+        cli.show_server_banner(self.debug, self.name)
+        from . import serving
+
+        try:
+            serving.run(
+                cast(Any, self),
+                host or server_host or "127.0.0.1",
+                int(port),
+                debug=self.debug,
+                **options,
+            )
+        finally:
+            self._got_first_request = False
+
+    def test_client(self, use_cookies: bool = True, **kwargs: Any) -> FlaskClient:
+        """A client that calls the application in-process, see `asyncflask.testing.FlaskClient`.
+
+        :param use_cookies: keep cookies from one request to the next.
+        :param kwargs: for `test_client_class`.
+        """
+        cls = self.test_client_class
+        if cls is None:
+            from .testing import FlaskClient as cls
+        return cls(self, self.response_class, use_cookies=use_cookies, **kwargs)
+
+    def test_cli_runner(self, **kwargs: Any) -> FlaskCliRunner:
+        """A runner for CLI commands, see `asyncflask.testing.FlaskCliRunner`."""
+        cls = self.test_cli_runner_class
+        if cls is None:
+            from .testing import FlaskCliRunner as cls
+        return cls(self, **kwargs)
+
+
+_ALLOWED = (
+    "The return type must be a string, bytes, dict, list, an iterator or async iterator of strings or bytes,"
+    " a Response, an ASGI or WSGI application, or a tuple of one of these with a status and headers."
+)
+
+__all__ = ["Flask", "RoutingException"]

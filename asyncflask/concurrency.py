@@ -1,0 +1,631 @@
+"""One coroutine, two places.
+
+What the framework does for a request is written once, as coroutines. A `Walk`
+steps such a coroutine on the event loop while it meets `async def` callables,
+and in a worker thread from the moment it meets a sync one. The two sides hand
+it to each other: a coroutine may be stepped by any thread, one at a time, and
+so may the `contextvars.Context` that it runs in. Therefore
+
+- the number of thread hops is the number of changes between sync and async
+  callables, not the number of callables;
+- a context variable set in a sync hook is seen by an async view, and back;
+- nothing set during a request is left in the server's own context.
+
+In a thread the framework awaits nothing but the switch back to the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import types
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import suppress
+from contextvars import Context, ContextVar, copy_context
+from functools import partial, wraps
+from inspect import CO_COROUTINE, iscoroutinefunction
+from queue import Empty
+from typing import Any, TypeVar, cast
+from weakref import WeakKeyDictionary
+
+import anyio
+
+from .threads import Job, Worker, WorkerPool, background_loop, borrowed, current_worker
+
+T = TypeVar("T")
+
+_TO_THREAD = object()
+_TO_LOOP = object()
+_TO_OWN_TASK = object()
+_BACK_TO_TASK = object()
+
+_ENDED, _RAISED, _ASKED = range(3)
+_NOTHING: tuple[int, Any] = (_ENDED, None)
+_NO_CONTEXT = Context()
+
+current_walk: ContextVar[Walk] = ContextVar("asyncflask.walk")
+
+
+@types.coroutine
+def _switch(place: object) -> Generator[object, None, None]:
+    yield place
+
+
+def is_async(func: Callable[..., Any]) -> bool:
+    """Whether calling `func` gives a coroutine: an ``async def`` function or method, a partial of
+    one, or an object whose ``__call__`` is one."""
+    try:
+        return bool(func.__code__.co_flags & CO_COROUTINE)  # type: ignore[attr-defined]
+    except AttributeError:
+        while isinstance(func, partial):
+            func = func.func
+        if isinstance(func, type):
+            return False
+        return iscoroutinefunction(func) or iscoroutinefunction(getattr(func, "__call__", None))  # noqa: B004
+
+
+def is_awaitable(value: object) -> bool:
+    return hasattr(type(value), "__await__")
+
+
+class _Inbox:
+    """What threads have finished for an event loop.
+
+    Waking the loop costs a system call, so a thread that finishes while a
+    wake-up is already on its way adds itself to that one.
+    """
+
+    __slots__ = ("_finished", "_loop", "_scheduled")
+
+    _context = Context()
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._finished: deque[Job] = deque()
+        self._scheduled = False
+
+    def put(self, finish: Job) -> None:
+        """Call `finish` on the loop. Raises RuntimeError when the loop is closed."""
+        self._finished.append(finish)
+        if not self._scheduled:
+            self._scheduled = True
+            try:
+                self._loop.call_soon_threadsafe(self._drain, context=self._context)
+            except RuntimeError:
+                self._scheduled = False
+                raise
+
+    def _drain(self) -> None:
+        # Cleared before the queue is read, or what arrives in between would wait for the next wake-up.
+        self._scheduled = False
+        while self._finished:
+            self._finished.popleft()()
+
+
+_inboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Inbox] = WeakKeyDictionary()
+
+
+def _inbox(loop: asyncio.AbstractEventLoop) -> _Inbox:
+    inbox = _inboxes.get(loop)
+    if inbox is None:
+        inbox = _inboxes[loop] = _Inbox(loop)
+    return inbox
+
+
+class _Completion:
+    """Something that ends once, waited for on the loop to the end: a cancellation does not reach it."""
+
+    __slots__ = ("_future", "_loop", "done")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._future = loop.create_future()
+        self.done = False
+
+    def set(self) -> None:
+        self.done = True
+        if not self._future.done():
+            self._future.set_result(None)
+
+    def wait(self, on_cancel: Callable[[], None] | None = None) -> Generator[Any, None, BaseException | None]:
+        """Returns the cancellation that arrived meanwhile, for the caller to raise in its time."""
+        try:
+            yield from self._future
+        except asyncio.CancelledError as cancelled:
+            if on_cancel is not None:
+                on_cancel()
+            yield from self._outlast_cancellation().__await__()
+            return cancelled
+        return None
+
+    async def _outlast_cancellation(self) -> None:
+        # An anyio scope cancels again on every pass of the loop unless it is shielded off.
+        with anyio.CancelScope(shield=True):
+            while not self.done:
+                self._future = self._loop.create_future()
+                try:
+                    await self._future
+                except asyncio.CancelledError:
+                    continue
+
+
+class Walk:
+    """Drive a coroutine in a context of its own, on the loop and in a thread in turn.
+
+    The methods are for the code inside of the coroutine.
+
+    :param context: the context that every step runs in.
+    :param pool: the threads for sync callables.
+    :param worker: the thread for them if it is settled already.
+    """
+
+    __slots__ = (
+        "_claimed",
+        "_context",
+        "_coroutine",
+        "_idle",
+        "_outcome",
+        "_pool",
+        "_thread_steps",
+        "blocked_on",
+        "in_thread",
+        "loop",
+        "pending",
+        "worker",
+    )
+
+    def __init__(
+        self,
+        context: Context,
+        pool: WorkerPool | None,
+        worker: Worker | None = None,
+    ) -> None:
+        self._context = context
+        self._pool = pool
+        self._claimed = False
+        #: The thread that this walk's sync callables run in, once the first has run.
+        self.worker = worker
+        #: Whether the coroutine is being stepped in that thread right now.
+        self.in_thread = False
+        #: The loop that the walk runs on.
+        self.loop: asyncio.AbstractEventLoop | None = None
+        #: How many `run_in_worker` jobs of this walk are still running.
+        self.pending = 0
+        self._idle: asyncio.Future[None] | None = None
+        #: Tasks that a sync callable of this walk is waiting for.
+        self.blocked_on: set[asyncio.Task[Any]] = set()
+
+    # -- for the code inside of the coroutine ---------------------------------------------------
+
+    async def call(self, func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call `func` where it belongs: ``async def`` on the loop, anything else in the thread.
+
+        An awaitable that a sync callable returns (a decorator around an async
+        view does that) is awaited on the loop.
+        """
+        if is_async(func):
+            if self.in_thread:
+                await _switch(_TO_LOOP)
+            return await func(*args, **kwargs)
+        if not self.in_thread:
+            await _switch(_TO_THREAD)
+        result = func(*args, **kwargs)
+        if is_awaitable(result):
+            await _switch(_TO_LOOP)
+            return await result
+        return result
+
+    async def to_loop(self) -> None:
+        """Go on on the event loop. Every `receive` and `send` of the server wants that."""
+        if self.in_thread:
+            await _switch(_TO_LOOP)
+
+    async def to_thread(self) -> None:
+        """Go on in a worker thread."""
+        if not self.in_thread:
+            await _switch(_TO_THREAD)
+
+    async def uncancelled(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a part of the walk in a task that nobody else can cancel.
+
+        A cancellation that arrives meanwhile is raised when it is over. Code in
+        it can still use timeouts of its own.
+        """
+        try:
+            await self.to_loop()
+            await _switch(_TO_OWN_TASK)
+        except BaseException:
+            coroutine.close()
+            raise
+        try:
+            return await coroutine
+        finally:
+            await self.to_loop()
+            await _switch(_BACK_TO_TASK)
+
+    async def settled(self) -> None:
+        """Wait until no sync callable of this walk runs any more."""
+        if self.pending:
+            await self.to_loop()
+            while self.pending:
+                self._idle = self.loop.create_future()
+                await self._idle
+
+    def job_started(self, work: Job, pool: WorkerPool) -> None:
+        """Run a job of this walk: in its own thread, or at the same time as the one that is in there."""
+        self.pending += 1
+        if self.worker is not None and (self.pending == 1 or not pool.has_room()):
+            self.worker.submit(work)
+        else:
+            pool.submit(work)
+
+    def job_ended(self) -> None:
+        self.pending -= 1
+        if not self.pending and self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    # -- the driver -----------------------------------------------------------------------------
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Walk:
+        """Give the walk its coroutine; await what this returns, once, to run it.
+
+        :param coroutine: every framework function in it calls user code through `call`.
+        """
+        self._coroutine = coroutine
+        return self
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        self.loop = asyncio.get_running_loop()
+        try:
+            _, value = yield from self._drive()
+            return value
+        finally:
+            # The context refers to the walk; without this only the garbage collector would find the two.
+            del self._context
+            if self._claimed:
+                self._claimed = False
+                cast(Worker, self.worker).release()
+
+    @types.coroutine
+    def _drive(self) -> Generator[Any, None, tuple[int, Any]]:
+        """Step the coroutine until it ends, or asks to go back to the task that it came from."""
+        step, send, throw = self._context.run, self._coroutine.send, self._coroutine.throw
+        error: BaseException | None = None
+        while True:
+            try:
+                if error is None:
+                    asked = step(send, None)
+                else:
+                    thrown, error = error, None
+                    asked = step(throw, thrown)
+            except StopIteration as end:
+                return _ENDED, end.value
+            if asked is _TO_THREAD:
+                outcome, error = yield from self._step_in_thread()
+                if outcome[0] is _ENDED:
+                    return outcome
+            elif asked is _TO_OWN_TASK:
+                outcome, error = yield from self._step_in_own_task()
+                if outcome[0] is _ENDED:
+                    return outcome
+            elif asked is _BACK_TO_TASK:
+                return _ASKED, None
+            elif asked is not _TO_LOOP:
+                try:
+                    yield asked  # a future that user code waits for: the task's business
+                except GeneratorExit as closed:
+                    self._abandon(closed)
+                    raise
+                except BaseException as interruption:
+                    error = interruption
+
+    def _step_in_thread(self) -> Generator[Any, None, tuple[tuple[int, Any], BaseException | None]]:
+        self.in_thread = True
+        self._thread_steps = _Completion(self.loop)
+        if self.worker is not None:
+            self.worker.submit(self._work)
+        else:
+            cast(WorkerPool, self._pool).submit(self._work)
+        cancelled = yield from self._thread_steps.wait(self._cancel_blocked)
+        self.in_thread = False
+        kind, value = outcome = self._outcome
+        if kind is _RAISED:
+            self._outcome = _NOTHING  # or the exception would hold itself through its traceback
+            try:
+                raise value
+            finally:
+                del value, outcome
+        if kind is _ENDED and cancelled is not None:
+            raise cancelled
+        if kind is _ASKED and not self._claimed and self.worker is not None:
+            self._claimed = True
+            self.worker.claim()
+        if kind is _ASKED and value is not _TO_LOOP:
+            return outcome, RuntimeError("Something was awaited in a worker thread.")
+        return outcome, cancelled
+
+    def _cancel_blocked(self) -> None:
+        for task in self.blocked_on:
+            task.cancel()
+
+    def _work(self) -> None:
+        """The worker's part: step until the coroutine asks for the loop, or ends. Never raises."""
+        self.worker = current_worker()
+        try:
+            asked = self._context.run(self._coroutine.send, None)
+        except StopIteration as end:
+            self._outcome = (_ENDED, end.value)
+        except BaseException as error:
+            self._outcome = (_RAISED, error)
+        else:
+            self._outcome = (_ASKED, asked)
+        try:
+            _inbox(self.loop).put(self._thread_steps.set)
+        except RuntimeError as loop_closed:
+            if self._outcome[0] is _ASKED:
+                self._abandon(loop_closed)
+
+    def _step_in_own_task(self) -> Generator[Any, None, tuple[tuple[int, Any], BaseException | None]]:
+        completion = _Completion(self.loop)
+        task = self.loop.create_task(_run(self._drive()))
+        task.add_done_callback(lambda _: completion.set())
+        cancelled = yield from completion.wait()
+        return task.result(), cancelled
+
+    def _abandon(self, error: BaseException) -> None:
+        """The loop is gone: run what clean-up there is here and now, without it."""
+        self.in_thread = True
+        try:
+            asked = self._context.run(self._coroutine.throw, error)
+            while asked is _TO_LOOP or asked is _TO_THREAD:
+                asked = self._context.run(self._coroutine.send, None)
+        except BaseException:
+            return
+        self._coroutine.close()
+
+
+async def _run(awaitable: Awaitable[T]) -> T:
+    return await awaitable
+
+
+async def run_in_worker(pool: WorkerPool, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    """Await a sync callable in a thread, from any coroutine.
+
+    Within a request it is the request's own thread unless that is busy. The
+    callable sees the caller's context variables, and what it sets is seen after
+    it. A cancellation (`asyncio.timeout`, say) takes effect at once, and the
+    thread finishes by itself.
+
+    :param pool: the threads to take otherwise.
+    """
+    loop = asyncio.get_running_loop()
+    inbox = _inbox(loop)
+    context = copy_context()
+    ended: asyncio.Future[T] = loop.create_future()
+    walk = _walk_of_this_loop(loop)
+
+    def work() -> None:
+        try:
+            set_outcome = partial(ended.set_result, context.run(func, *args, **kwargs))
+        except StopIteration as error:
+            # A future cannot carry it: it would end the coroutine that waits.
+            replaced = RuntimeError(f"{func!r} raised StopIteration; return from it instead.")
+            replaced.__cause__ = error
+            set_outcome = partial(ended.set_exception, replaced)
+        except BaseException as error:
+            set_outcome = partial(ended.set_exception, error)
+
+        def finish() -> None:
+            if walk is not None:
+                walk.job_ended()
+            if not ended.done():
+                set_outcome()
+
+        with suppress(RuntimeError):  # the loop is closed, and with it everyone who waits
+            inbox.put(finish)
+
+    if walk is None:
+        pool.submit(work)
+    else:
+        walk.job_started(work, pool)
+    result = await ended
+    _adopt(context)
+    return result
+
+
+def _walk_of_this_loop(loop: asyncio.AbstractEventLoop) -> Walk | None:
+    walk = current_walk.get(None)
+    # While a walk is in its thread, that thread runs user code which may be waiting for us.
+    if walk is None or walk.loop is not loop or walk.in_thread:
+        return None
+    return walk
+
+
+def lent_worker() -> Worker | None:
+    """The thread that what runs on this loop now should use for sync callables, if that is settled."""
+    walk = _walk_of_this_loop(asyncio.get_running_loop())
+    return None if walk is None or walk.pending else walk.worker
+
+
+def _adopt(context: Context) -> None:
+    """Set here what was set in a copy of this context."""
+    for variable, value in context.items():
+        if variable is not current_walk and variable.get(_NOTHING) is not value:
+            variable.set(value)
+
+
+def run_sync(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None = None) -> T:
+    """Run one of the framework's coroutines from sync code and return its result.
+
+    It runs right here as long as it meets sync callables only. For an async one
+    it goes to the loop of the request that this thread works for, else to the
+    background loop, while this thread waits and runs its sync callables. On a
+    loop's own thread nothing can wait: there async callables run as far as they
+    get without waiting.
+
+    :raises RuntimeError: on an event loop's thread, when something has to wait.
+    """
+    walk = Walk(_NO_CONTEXT, pool)
+    walk.in_thread = True
+    outer = current_walk.get(None)
+    walk.loop = None if outer is None else outer.loop
+    token = current_walk.set(walk)
+    try:
+        if _is_running_loop():
+            return _step_on_loop(coroutine, walk)
+        coroutine.send(None)  # with nothing async in it, this is all there is to do
+    except StopIteration as end:
+        return cast(T, end.value)
+    finally:
+        current_walk.reset(token)
+    return _wait_for(coroutine, pool)
+
+
+def call_from_sync(pool: WorkerPool | None, func: Callable[..., Any], /, *args: Any) -> Any:
+    """Call a user function, sync or async, from sync code, and return its result.
+
+    :raises RuntimeError: on an event loop's thread, when the function is async and has to wait.
+    """
+    result = func(*args)
+    if not is_awaitable(result):
+        return result
+    if isinstance(result, Coroutine):
+        return _step_on_loop(result) if _is_running_loop() else _wait_for(result, pool)
+    return call_from_sync(pool, _run, result)
+
+
+def _step_on_loop(coroutine: Coroutine[Any, Any, T], walk: Walk | None = None) -> T:
+    """Run a coroutine on the loop's own thread, where it cannot wait."""
+    try:
+        asked = coroutine.send(None)
+        while walk is not None and (asked is _TO_LOOP or asked is _TO_THREAD):
+            walk.in_thread = asked is _TO_THREAD
+            asked = coroutine.send(None)
+    except StopIteration as end:
+        return cast(T, end.value)
+    if isinstance(asked, asyncio.Future):
+        asked._asyncio_future_blocking = False
+    coroutine.close()
+    raise RuntimeError(
+        f"{coroutine.__qualname__!r} has to wait for something, but it was called by sync code on the"
+        " event loop, which cannot wait. Use the asynchronous form there ('await"
+        " render_template_async(...)', 'async with app.app_context():'), or make the function that"
+        " leads here a plain 'def'."
+    )
+
+
+def _is_running_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+class Wait:
+    """A coroutine that runs on a loop while a thread waits for it and runs its sync callables.
+
+    :param coroutine: what to run, in a copy of the calling thread's context.
+    :param pool: the threads for further sync callables.
+    :param worker: the thread that will `serve`.
+    :param loop: the running loop; unless given, that of the request that the thread works for, else the
+        background loop.
+    """
+
+    def __init__(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        pool: WorkerPool | None,
+        worker: Worker,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._outer = current_walk.get(None)
+        if loop is None and self._outer is not None:
+            loop = self._outer.loop
+        if loop is None or not loop.is_running():
+            loop = background_loop.loop
+        self.loop = loop
+        self.context = copy_context()
+        self.task: asyncio.Task[Any] | None = None
+        self.done = False
+        self._exit: BaseException | None = None
+        self._coroutine = coroutine
+        self._pool = pool
+        self._worker = worker
+        loop.call_soon_threadsafe(self._start, context=_NO_CONTEXT)
+
+    def _start(self) -> None:
+        walk = Walk(self.context, self._pool, self._worker)
+        self.context.run(current_walk.set, walk)
+        self.task = self.loop.create_task(self._run(walk.run(self._coroutine)))
+        if self._outer is not None:
+            self._outer.blocked_on.add(self.task)
+        self.task.add_done_callback(self._end)
+
+    async def _run(self, walk: Walk) -> Any:
+        try:
+            return await walk
+        except (KeyboardInterrupt, SystemExit) as error:
+            self._exit = error  # for the thread that waits; from a task it would end the loop
+
+    def _end(self, task: asyncio.Task[Any]) -> None:
+        if self._outer is not None:
+            self._outer.blocked_on.discard(task)
+        self.done = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Let `serve` look at its condition."""
+        self._worker.submit(_noop)
+
+    def serve(self, until: Callable[[], bool] | None = None, patience: float | None = None) -> bool:
+        """Run jobs until the coroutine has ended, or `until` holds.
+
+        :param patience: seconds to wait for the next job; then it returns False.
+        :raises RuntimeError: when the loop stops before.
+        """
+        with borrowed(self._worker):
+            while not self.done and not (until is not None and until()):
+                try:
+                    job = self._worker.jobs.get(timeout=1.0 if patience is None else patience)
+                except Empty:
+                    if not self.loop.is_running():
+                        raise RuntimeError("The event loop stopped while a thread waited for it.") from None
+                    if patience is not None:
+                        return False
+                else:
+                    job()
+        return True
+
+    def result(self) -> Any:
+        """What the coroutine returned, or raised."""
+        if self._exit is not None:
+            raise self._exit
+        assert self.task is not None
+        return self.task.result()
+
+
+def _wait_for(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None) -> T:
+    wait = Wait(coroutine, pool, current_worker() or Worker())
+    wait.serve()
+    _adopt(wait.context)
+    return cast(T, wait.result())
+
+
+def _noop() -> None:
+    pass
+
+
+def async_to_sync(func: Callable[..., Coroutine[Any, Any, T]], pool: WorkerPool | None) -> Callable[..., Any]:
+    """A function that runs the coroutine function `func` and waits for its result, see `run_sync`.
+
+    On an event loop's thread it returns the coroutine itself, which the
+    framework awaits when it is the return value of a view, hook or handler.
+    """
+
+    @wraps(func)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        coroutine = func(*args, **kwargs)
+        return coroutine if _is_running_loop() else _wait_for(coroutine, pool)
+
+    return wrapper

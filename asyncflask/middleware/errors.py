@@ -1,0 +1,106 @@
+"""From an exception to what answers it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServerError, default_exceptions
+from werkzeug.routing import RoutingException
+
+from ..concurrency import current_walk
+from ..globals import _cv_request
+from ..signals import got_request_exception
+from ..typing import Receive, Scope, Send
+from . import Layer, overridden
+from .signals import emit
+
+if TYPE_CHECKING:
+    from ..app import Flask
+
+
+class ErrorMiddleware:
+    """Lets the registered error handlers answer what hooks and views raise.
+
+    What no handler takes goes on outwards, to `handle_exception`.
+    """
+
+    def __init__(self, app: Layer, flask: Flask) -> None:
+        self.app = app
+        self.flask = flask
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        try:
+            return await self.app(scope, receive, send)
+        except Exception as error:
+            replaced = overridden(self.flask, "handle_user_exception")
+            if replaced is not None:
+                return await current_walk.get().call(replaced, error)
+            return await handle_user_exception(self.flask, error)
+
+
+async def handle_user_exception(app: Flask, error: Exception) -> Any:
+    """What a handler returned for the exception, or the exception itself if it is an HTTP one.
+
+    :raises: the exception, when nobody takes it.
+    """
+    if isinstance(error, BadRequestKeyError) and (app.debug or app.config["TRAP_BAD_REQUEST_ERRORS"]):
+        error.show_exception = True
+    if isinstance(error, HTTPException) and not app.trap_http_exception(error):
+        replaced = overridden(app, "handle_http_exception")
+        if replaced is not None:
+            return await current_walk.get().call(replaced, error)
+        return await handle_http_exception(app, error)
+    handler = app._find_error_handler(error, _cv_request.get().request.blueprints)
+    if handler is not None:
+        return await current_walk.get().call(handler, error)
+    if isinstance(error, StarletteHTTPException):
+        return await handle_user_exception(app, _from_starlette(error))
+    raise error
+
+
+async def handle_http_exception(app: Flask, error: HTTPException) -> Any:
+    """What a handler returned for the exception, else the exception, which is a response in itself."""
+    # Without a code it carries a response to be sent as it is; routing exceptions are not errors.
+    if error.code is None or isinstance(error, RoutingException):
+        return error
+    handler = app._find_error_handler(error, _cv_request.get().request.blueprints)
+    if handler is None:
+        return error
+    return await current_walk.get().call(handler, error)
+
+
+def _from_starlette(error: StarletteHTTPException) -> HTTPException:
+    base = default_exceptions.get(error.status_code, HTTPException)
+
+    class FromStarlette(base):  # type: ignore[valid-type, misc]
+        code = error.status_code
+
+        def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
+            return [*super().get_headers(*args, **kwargs), *(error.headers or {}).items()]
+
+    FromStarlette.__name__ = base.__name__
+    converted: HTTPException = FromStarlette(description=error.detail)
+    converted.__cause__ = error
+    return converted
+
+
+async def handle_exception(app: Flask, error: Exception) -> Any:
+    """The answer to an exception that no handler took: the one of the handler for 500, or a plain 500.
+
+    :raises: the exception, when exceptions are propagated: in debug mode, in tests, or with
+        ``PROPAGATE_EXCEPTIONS``.
+    """
+    if got_request_exception.receivers:
+        await emit(got_request_exception, app, exception=error)
+    propagate = app.config["PROPAGATE_EXCEPTIONS"]
+    if propagate is None:
+        propagate = app.testing or app.debug
+    if propagate:
+        raise error
+    app.log_exception((type(error), error, error.__traceback__))
+    server_error = InternalServerError(original_exception=error)
+    handler = app._find_error_handler(server_error, _cv_request.get().request.blueprints)
+    if handler is not None:
+        return await current_walk.get().call(handler, server_error)
+    return server_error

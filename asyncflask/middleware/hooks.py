@@ -1,0 +1,167 @@
+"""What happens before the view, and between the view and the response."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from ..concurrency import current_walk, is_async
+from ..ctx import RequestContext
+from ..globals import _cv_request
+from ..signals import request_finished, request_started
+from ..typing import Message, Receive, Scope, Send
+from . import SENT, Layer, overridden
+from .errors import handle_exception
+from .sessions import save_session
+from .signals import emit
+
+if TYPE_CHECKING:
+    from ..app import Flask
+    from ..wrappers import Response
+
+
+class BeforeRequestMiddleware:
+    """Receives the body and runs the hooks before the view; a value from one of them ends the walk."""
+
+    def __init__(self, app: Layer, flask: Flask) -> None:
+        self.app = app
+        self.flask = flask
+        self._replaced = overridden(flask, "preprocess_request")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        flask = self.flask
+        ctx = _cv_request.get()
+        request = ctx.request
+        if request.routing_exception is None and not request.streams_body and request.has_body():
+            await current_walk.get().to_loop()
+            await request.body.receive()
+        if request_started.receivers:
+            await emit(request_started, flask)
+        if self._replaced is not None:
+            value = await current_walk.get().call(self._replaced)
+        elif flask.before_request_funcs or flask.url_value_preprocessors:
+            value = await preprocess_request(flask, ctx)
+        else:
+            value = None
+        if value is not None:
+            return value
+        return await self.app(scope, receive, send)
+
+
+async def preprocess_request(app: Flask, ctx: RequestContext) -> Any:
+    """Call the URL value preprocessors, then the `before_request` functions until one gives a value."""
+    walk = current_walk.get()
+    request = ctx.request
+    names = (None, *reversed(request.blueprints))
+    for name in names:
+        for func in app.url_value_preprocessors.get(name, ()):
+            await walk.call(func, request.endpoint, request.view_args)
+    for name in names:
+        for func in app.before_request_funcs.get(name, ()):
+            value = await walk.call(func)
+            if value is not None:
+                return value
+    return None
+
+
+class AfterRequestMiddleware:
+    """Makes the view's value a response, lets hooks and session add to it, and answers unhandled errors."""
+
+    def __init__(self, app: Layer, flask: Flask) -> None:
+        self.app = app
+        self.flask = flask
+        self._replaced = overridden(flask, "full_dispatch_request")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        flask = self.flask
+        sender = None
+        try:
+            if self._replaced is not None:
+                return await current_walk.get().call(self._replaced)
+            value = await self.app(scope, receive, send)
+            if is_asgi_app(value):
+                await current_walk.get().to_loop()
+                sender = _Sender(flask, _cv_request.get(), send)
+                await value(scope, receive, sender)
+                return SENT
+            return await finalize_request(flask, value)
+        except Exception as error:
+            if sender is not None and sender.started:
+                raise
+            _cv_request.get().error = error
+            replaced = overridden(flask, "handle_exception")
+            if replaced is not None:
+                return await current_walk.get().call(replaced, error)
+            return await finalize_request(flask, await handle_exception(flask, error), True)
+
+
+async def finalize_request(app: Flask, value: Any, from_error_handler: bool = False) -> Response:
+    """Make a response and let the hooks and the session add to it.
+
+    :param from_error_handler: log what they raise instead of raising it: there is an error already.
+    """
+    if callable(value) and not isinstance(value, WerkzeugResponse | HTTPException):
+        await current_walk.get().to_thread()  # a WSGI application
+    response = app.make_response(value)
+    try:
+        replaced = overridden(app, "process_response")
+        if replaced is not None:
+            response = await current_walk.get().call(replaced, response)
+        else:
+            response = await process_response(app, _cv_request.get(), response)
+        if request_finished.receivers:
+            await emit(request_finished, app, response=response)
+    except Exception:
+        if not from_error_handler:
+            raise
+        app.logger.exception("Request finalizing failed with an error while handling an error")
+    return response
+
+
+async def process_response(app: Flask, ctx: RequestContext, response: Response) -> Response:
+    """Call the `after_this_request` and `after_request` functions, then save the session."""
+    if ctx._after_request_functions or app.after_request_funcs:
+        walk = current_walk.get()
+        for func in ctx._after_request_functions:
+            response = await walk.call(func, response)
+        for name in (*ctx.request.blueprints, None):
+            for func in reversed(app.after_request_funcs.get(name, ())):
+                response = await walk.call(func, response)
+    await save_session(app, ctx, response)
+    return response
+
+
+def is_asgi_app(value: object) -> bool:
+    """Whether a view's value is an ASGI application that is not a response of ours: a Starlette
+    response, a FastAPI application, an ``async def app(scope, receive, send)``."""
+    return callable(value) and not isinstance(value, WerkzeugResponse) and is_async(value)
+
+
+class _Sender:
+    """The `send` for an ASGI application: its response passes the hooks when it starts."""
+
+    def __init__(self, app: Flask, ctx: RequestContext, send: Send) -> None:
+        self._app = app
+        self._ctx = ctx
+        self._send = send
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = await self._process(message)
+            self.started = True
+        await self._send(message)
+
+    async def _process(self, message: Message) -> Message:
+        response: Response = self._app.response_class(status=message["status"])
+        response.headers.clear()
+        for name, value in message.get("headers", ()):
+            response.headers.add(name.decode("latin-1"), value.decode("latin-1"))
+        response.automatically_set_content_length = False
+        response = await process_response(self._app, self._ctx, response)
+        if request_finished.receivers:
+            await emit(request_finished, self._app, response=response)
+        await current_walk.get().to_loop()
+        return {**message, "status": response.status_code, "headers": response.asgi_headers()}

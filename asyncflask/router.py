@@ -1,0 +1,71 @@
+"""The innermost layer: Starlette's router, with all of the application's rules as one of its routes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.routing import BaseRoute, Match
+from starlette.routing import Router as StarletteRouter
+
+from .concurrency import current_walk, is_async, is_awaitable
+from .globals import _cv_request
+from .middleware import overridden
+from .typing import Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from .app import Flask
+
+
+class RulesRoute(BaseRoute):
+    """The `url_map`: calls the view of the rule that `ContextMiddleware` has found, and returns its value."""
+
+    def __init__(self, flask: Flask) -> None:
+        self.flask = flask
+        self._replaced = overridden(flask, "dispatch_request")
+
+    def matches(self, scope: Any) -> tuple[Match, Any]:
+        return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
+
+    async def handle(self, scope: Any, receive: Any, send: Any) -> Any:
+        if self._replaced is not None:
+            return await current_walk.get().call(self._replaced)
+        return await dispatch_request(self.flask)
+
+
+async def dispatch_request(flask: Flask) -> Any:
+    """Call the view, or raise what was wrong with the URL."""
+    request = _cv_request.get().request
+    if request.routing_exception is not None:
+        flask.raise_routing_exception(request)
+    rule: Any = request.url_rule
+    if request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
+        return flask.make_default_options_response()
+    view = flask.view_functions[rule.endpoint]
+    view_args: Any = request.view_args
+    walk = current_walk.get()
+    if is_async(view):
+        if walk.in_thread:
+            await walk.to_loop()
+        return await view(**view_args)
+    if getattr(rule, "blocking", True):
+        return await walk.call(view, **view_args)
+    await walk.to_loop()
+    value = view(**view_args)
+    return await value if is_awaitable(value) else value
+
+
+class Router(StarletteRouter):
+    """Starlette's router; a request goes to its route without being matched once more.
+
+    :param flask: the application.
+    """
+
+    def __init__(self, flask: Flask) -> None:
+        self.rules = RulesRoute(flask)
+        super().__init__(routes=[self.rules], redirect_slashes=False, lifespan=flask.lifespan_context)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        if scope["type"] == "http":
+            return await self.rules.handle(scope, receive, send)
+        await super().__call__(scope, receive, send)
+        return None

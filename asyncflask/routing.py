@@ -1,0 +1,262 @@
+"""From a path to a rule.
+
+`app.url_map` is Werkzeug's, and what it says is what counts. `RouteMatcher` is a
+faster way to the same answer for the requests that match: it follows the states
+of Werkzeug's own matcher with everything looked up once that does not depend on
+the request. For all else (nothing found, another method, a redirect, subdomains)
+it says that it does not know, and Werkzeug is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from werkzeug.routing import BaseConverter, ValidationError
+from werkzeug.routing import Map as WerkzeugMap
+from werkzeug.routing import Rule as WerkzeugRule
+from werkzeug.routing import converters as werkzeug_converters
+from werkzeug.routing.matcher import State
+
+
+class Rule(WerkzeugRule):
+    """A URL rule, with what only asyncflask knows of a route.
+
+    :param string: the rule.
+    :param blocking: False for a sync view that never waits: it is run on the event loop.
+    :param stream: the view takes the body while it arrives.
+    """
+
+    def __init__(self, string: str, *, blocking: bool = True, stream: bool = False, **options: Any) -> None:
+        super().__init__(string, **options)
+        self.blocking = blocking
+        self.stream = stream
+        self.provide_automatic_options = False
+
+    def get_empty_kwargs(self) -> Mapping[str, Any]:
+        return {**super().get_empty_kwargs(), "blocking": self.blocking, "stream": self.stream}
+
+
+class Map(WerkzeugMap):
+    """The rules of an application; counts its changes."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.version = 0
+        super().__init__(*args, **kwargs)
+
+    def add(self, rulefactory: Any) -> None:
+        self.version += 1
+        super().add(rulefactory)
+
+
+_Convert = Callable[[str], Any]
+
+
+class Target:
+    """A rule as the end of a way through the states."""
+
+    __slots__ = (
+        "converters",
+        "defaults",
+        "is_plain",
+        "methods",
+        "rule",
+        "runs_user_code",
+        "stream",
+        "websocket",
+    )
+
+    def __init__(self, rule: WerkzeugRule, url_map: WerkzeugMap) -> None:
+        self.rule = rule
+        self.methods = rule.methods
+        self.websocket = rule.websocket
+        self.stream: bool = getattr(rule, "stream", False)
+        self.defaults = dict(rule.defaults or {})
+        self.converters: list[tuple[str, _Convert | None]] = []
+        self.runs_user_code = False
+        for name, converter in rule._converters.items():
+            convert: _Convert | None = converter.to_python
+            if type(converter).to_python is BaseConverter.to_python:
+                convert = None  # the text itself
+            elif type(converter).__module__ != werkzeug_converters.__name__:
+                self.runs_user_code = True
+            self.converters.append((str(name), convert))
+        # Whether matching it is all there is: no redirect can follow.
+        self.is_plain = (
+            not rule.alias
+            and rule.redirect_to is None
+            and not (url_map.redirect_defaults and _may_redirect_to_defaults(rule, url_map))
+        )
+
+    def accepts(self, method: str) -> bool:
+        return self.methods is None or method in self.methods
+
+
+def _may_redirect_to_defaults(rule: WerkzeugRule, url_map: WerkzeugMap) -> bool:
+    for other in url_map.iter_rules(rule.endpoint):
+        if other is rule:
+            return False
+        if other.provides_defaults_for(rule):
+            return True
+    return False
+
+
+class _Node:
+    """A state of Werkzeug's matcher."""
+
+    __slots__ = ("dynamic", "static", "targets")
+
+    def __init__(self, state: State, url_map: WerkzeugMap) -> None:
+        self.targets = [Target(rule, url_map) for rule in state.rules]
+        self.static = {part: _Node(next_state, url_map) for part, next_state in state.static.items()}
+        self.dynamic = [
+            (re.compile(part.content).match, _group_numbers(part.content), part.final, part.suffixed, node)
+            for part, node in ((part, _Node(next_state, url_map)) for part, next_state in state.dynamic)
+        ]
+
+
+def _group_numbers(pattern: str) -> tuple[int, ...]:
+    """The groups of a pattern that are values for converters, in their order."""
+    groups = re.compile(pattern).groupindex
+    ours = [(int(name[11:]), number) for name, number in groups.items() if name.startswith("__werkzeug_")]
+    return tuple(number for _, number in sorted(ours))
+
+
+class _Unknown(Exception):
+    """Only Werkzeug can tell."""
+
+
+Found = tuple[Target, tuple[str, ...]]
+
+
+class RouteMatcher:
+    """Matches paths against the rules of a map, as long as nothing out of the ordinary comes of it.
+
+    :param url_map: the rules. Rules that are added later are taken in.
+    :param subdomains: whether the host takes part in the matching; then it is left to Werkzeug.
+    """
+
+    def __init__(self, url_map: Map, subdomains: bool) -> None:
+        self._url_map = url_map
+        self._subdomains = subdomains
+        self._version = -1
+        self._root: _Node | None = None
+        self._static: dict[str, dict[str, Target]] = {}
+        #: Whether matching may call converters that are not Werkzeug's.
+        self.runs_user_code = False
+
+    def match(self, path: str, method: str, websocket: bool = False) -> Found | None:
+        """The rule for a path and the texts of its variables, or None when Werkzeug has to be asked."""
+        if self._version != self._url_map.version:
+            self._compile()
+        methods = self._static.get(path)
+        if methods is not None and not websocket:
+            target = methods.get(method)
+            if target is not None:
+                return target, ()
+        if self._root is None:
+            return None
+        try:
+            found = self._follow(self._root, path.split("/"), 0, (), method, websocket)
+        except _Unknown:
+            return None
+        return found if found is not None and found[0].is_plain else None
+
+    def _compile(self) -> None:
+        url_map = self._url_map
+        self._version = url_map.version
+        url_map.update()
+        converters = url_map.converters.values()
+        self.runs_user_code = any(
+            converter.__module__ != werkzeug_converters.__name__ for converter in converters
+        )
+        self._root = None
+        self._static = {}
+        if self._subdomains:
+            return
+        domain = url_map._matcher._root.static.get(url_map.default_subdomain or "")
+        # Rules for other domains would be reached through a dynamic part of the host.
+        if domain is None or url_map._matcher._root.dynamic:
+            return
+        self._root = _Node(domain, url_map)
+        self._collect_static(self._root, ())
+
+    def _collect_static(self, node: _Node, parts: tuple[str, ...]) -> None:
+        """Note the rules without variables: of two with the same path the first one that accepts the
+        method is the one that Werkzeug takes, and neither is preceded by one with variables."""
+        for part, child in node.static.items():
+            methods: dict[str, Target] = {}
+            for target in child.targets:
+                if target.methods is None:
+                    break
+                if not target.websocket:
+                    for method in target.methods:
+                        methods.setdefault(method, target)
+            plain = {method: target for method, target in methods.items() if target.is_plain}
+            if plain:
+                self._static["/".join((*parts, part))] = plain
+            self._collect_static(child, (*parts, part))
+
+    def _follow(
+        self, node: _Node, parts: list[str], at: int, values: tuple[str, ...], method: str, websocket: bool
+    ) -> Found | None:
+        if at == len(parts):
+            for target in node.targets:
+                if target.websocket == websocket and target.accepts(method):
+                    return target, values
+            with_slash = node.static.get("")
+            if with_slash is not None:
+                for target in with_slash.targets:
+                    if target.websocket == websocket and target.accepts(method):
+                        if target.rule.strict_slashes:
+                            raise _Unknown  # a redirect
+                        return target, values
+            return None
+        part = parts[at]
+        child = node.static.get(part)
+        if child is not None:
+            found = self._follow(child, parts, at + 1, values, method, websocket)
+            if found is not None:
+                return found
+        for match_part, groups, final, suffixed, child in node.dynamic:
+            if final:
+                match = match_part("/".join(parts[at:]))
+                if match is None:
+                    continue
+                rest, rest_at = parts, len(parts)
+                if suffixed and match.groups()[-1] == "/":
+                    rest, rest_at = [""], 0
+            else:
+                match = match_part(part)
+                if match is None:
+                    continue
+                rest, rest_at = parts, at + 1
+            texts = values + tuple(map(match.group, groups))
+            found = self._follow(child, rest, rest_at, texts, method, websocket)
+            if found is not None:
+                return found
+        if part == "" and at == len(parts) - 1:
+            for target in node.targets:
+                if (
+                    not target.rule.strict_slashes
+                    and target.websocket == websocket
+                    and target.accepts(method)
+                ):
+                    return target, values
+        return None
+
+
+def convert(target: Target, texts: tuple[str, ...]) -> dict[str, Any] | None:
+    """The values of a rule's variables; None when one of them is not what its converter takes."""
+    if not texts:
+        return dict(target.defaults)
+    values: dict[str, Any] = {}
+    try:
+        for (name, to_python), text in zip(target.converters, texts, strict=True):
+            values[name] = text if to_python is None else to_python(text)
+    except ValidationError:
+        return None
+    if target.defaults:
+        values.update(target.defaults)
+    return values

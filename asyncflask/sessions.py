@@ -1,0 +1,236 @@
+"""Sessions: what they look like, and how they are kept in a signed cookie.
+
+The cookie is Flask's, byte for byte, so that both frameworks can serve the same
+users.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, MutableMapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+from weakref import WeakKeyDictionary
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+from werkzeug.datastructures import CallbackDict
+
+from .json.tag import TaggedJSONSerializer
+
+if TYPE_CHECKING:
+    from .app import Flask
+    from .wrappers import Request, Response
+
+
+class SessionMixin(MutableMapping[str, Any]):
+    """What a session is besides a mapping."""
+
+    #: Whether the session was made in this request. Not every interface can tell.
+    new = False
+    #: Whether the session was changed and is to be saved. A change inside of a
+    #: nested value is not seen: set this to True after one.
+    modified = True
+    #: Whether the session was used at all; the response then varies by cookie.
+    accessed = False
+
+    @property
+    def permanent(self) -> bool:
+        """Whether the session outlives the browser, for ``PERMANENT_SESSION_LIFETIME``."""
+        return bool(self.get("_permanent", False))
+
+    @permanent.setter
+    def permanent(self, value: bool) -> None:
+        self["_permanent"] = bool(value)
+
+
+class SecureCookieSession(CallbackDict[str, Any], SessionMixin):
+    """A dict that notices when it is changed."""
+
+    modified = False
+    accessed = False
+
+    def __init__(self, initial: Mapping[str, Any] | None = None) -> None:
+        super().__init__(initial, _set_modified)
+
+
+def _set_modified(session: Any) -> None:
+    session.modified = True
+
+
+class NullSession(SecureCookieSession):
+    """The session of an application without a secret key. It can be read, and says why not be written."""
+
+    def _fail(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise RuntimeError(
+            "The session is unavailable because no secret key was set.  Set the secret_key on the"
+            " application to something unique and secret."
+        )
+
+    __setitem__ = __delitem__ = clear = pop = popitem = update = setdefault = _fail  # type: ignore[assignment]
+    del _fail
+
+
+class SessionInterface:
+    """How sessions are opened and saved. Subclass it and set ``app.session_interface``.
+
+    `open_session` and `save_session` are to be written; both may be ``async
+    def``. Sync ones run in the request's worker thread.
+    """
+
+    null_session_class: type[Any] = NullSession
+    #: Unused since pickles are no longer a session format; kept for subclasses that set it.
+    pickle_based = False
+
+    def make_null_session(self, app: Flask) -> Any:
+        """The session to use when `open_session` gave None."""
+        return self.null_session_class()
+
+    def is_null_session(self, obj: object) -> bool:
+        """Whether `obj` is one of `make_null_session`, which is never saved."""
+        return isinstance(obj, self.null_session_class)
+
+    def get_cookie_name(self, app: Flask) -> str:
+        """``SESSION_COOKIE_NAME``."""
+        return cast(str, app.config["SESSION_COOKIE_NAME"])
+
+    def get_cookie_domain(self, app: Flask) -> str | None:
+        """``SESSION_COOKIE_DOMAIN``. Without one the browser sends the cookie to the exact host only."""
+        return cast("str | None", app.config["SESSION_COOKIE_DOMAIN"])
+
+    def get_cookie_path(self, app: Flask) -> str:
+        """``SESSION_COOKIE_PATH``, else ``APPLICATION_ROOT``."""
+        return cast(str, app.config["SESSION_COOKIE_PATH"] or app.config["APPLICATION_ROOT"])
+
+    def get_cookie_httponly(self, app: Flask) -> bool:
+        """``SESSION_COOKIE_HTTPONLY``: whether scripts are kept from the cookie."""
+        return cast(bool, app.config["SESSION_COOKIE_HTTPONLY"])
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """``SESSION_COOKIE_SECURE``: whether the cookie is for HTTPS only."""
+        return cast(bool, app.config["SESSION_COOKIE_SECURE"])
+
+    def get_cookie_samesite(self, app: Flask) -> str | None:
+        """``SESSION_COOKIE_SAMESITE``: "Strict", "Lax" or None."""
+        return cast("str | None", app.config["SESSION_COOKIE_SAMESITE"])
+
+    def get_cookie_partitioned(self, app: Flask) -> bool:
+        """``SESSION_COOKIE_PARTITIONED``: whether embedded pages keep the cookie per embedding site."""
+        return cast(bool, app.config["SESSION_COOKIE_PARTITIONED"])
+
+    def get_expiration_time(self, app: Flask, session: Any) -> datetime | None:
+        """When the cookie ends: with the browser (None), or with the lifetime of a permanent session."""
+        if session.permanent:
+            return datetime.now(UTC) + app.permanent_session_lifetime
+        return None
+
+    def should_set_cookie(self, app: Flask, session: Any) -> bool:
+        """Whether the response needs the cookie: the session was modified, or it is permanent and
+        ``SESSION_REFRESH_EACH_REQUEST`` is set."""
+        return bool(session.modified or (session.permanent and app.config["SESSION_REFRESH_EACH_REQUEST"]))
+
+    def open_session(self, app: Flask, request: Request) -> Any:
+        """The session of a request, or None for a null session. May be ``async def``."""
+        raise NotImplementedError(f"{type(self).__name__}.open_session() is to be written.")
+
+    def save_session(self, app: Flask, session: Any, response: Response) -> Any:
+        """Save the session when the response is made, and set its cookie there. May be ``async def``."""
+        raise NotImplementedError(f"{type(self).__name__}.save_session() is to be written.")
+
+
+session_json_serializer = TaggedJSONSerializer()
+
+
+def _sha1(string: bytes = b"") -> Any:
+    return hashlib.sha1(string)
+
+
+class SecureCookieSessionInterface(SessionInterface):
+    """Keeps the session in the cookie itself: readable by the user, and signed against changes."""
+
+    #: Distinguishes these signatures from others made with the same secret key.
+    salt = "cookie-session"
+    #: The hash of the signature.
+    digest_method = staticmethod(_sha1)
+    #: How itsdangerous makes the signing key from the secret key.
+    key_derivation = "hmac"
+    #: Writes and reads the payload: JSON with tags for some Python types.
+    serializer: Any = session_json_serializer
+    session_class: type[Any] = SecureCookieSession
+
+    def __init__(self) -> None:
+        self._serializers: WeakKeyDictionary[Any, tuple[Any, URLSafeTimedSerializer]] = WeakKeyDictionary()
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """What signs and checks cookies for this application; None when it has no secret key.
+
+        ``SECRET_KEY_FALLBACKS`` are accepted for reading.
+        """
+        secret_key = app.secret_key
+        if not secret_key:
+            return None
+        fallbacks = app.config["SECRET_KEY_FALLBACKS"]
+        made_for = (
+            secret_key,
+            tuple(fallbacks or ()),
+            self.salt,
+            self.serializer,
+            self.key_derivation,
+            self.digest_method,
+        )
+        # Making one takes longer than signing with it.
+        try:
+            cached = self._serializers.get(app)
+        except AttributeError:  # a subclass whose __init__ does not call ours
+            self._serializers = WeakKeyDictionary()
+            cached = None
+        if cached is not None and cached[0] == made_for:
+            return cached[1]
+        serializer = URLSafeTimedSerializer(
+            [*(fallbacks or ()), secret_key],  # itsdangerous signs with the last
+            salt=self.salt,
+            serializer=self.serializer,
+            signer_kwargs={"key_derivation": self.key_derivation, "digest_method": self.digest_method},
+        )
+        self._serializers[app] = (made_for, serializer)
+        return serializer
+
+    def open_session(self, app: Flask, request: Request) -> Any:
+        serializer = self.get_signing_serializer(app)
+        if serializer is None:
+            return None
+        cookie = request.cookies.get(self.get_cookie_name(app))
+        if cookie:
+            max_age = int(app.permanent_session_lifetime.total_seconds())
+            try:
+                data = serializer.loads(cookie, max_age=max_age)
+            except (BadData, ValueError, TypeError, KeyError, RecursionError):
+                data = None  # expired, forged, or not of ours: a new session
+            if isinstance(data, dict):
+                return self.session_class(data)
+        return self.session_class()
+
+    def save_session(self, app: Flask, session: Any, response: Response) -> None:
+        if session.accessed:
+            response.vary.add("Cookie")
+        attributes = {
+            "domain": self.get_cookie_domain(app),
+            "path": self.get_cookie_path(app),
+            "secure": self.get_cookie_secure(app),
+            "partitioned": self.get_cookie_partitioned(app),
+            "samesite": self.get_cookie_samesite(app),
+            "httponly": self.get_cookie_httponly(app),
+        }
+        if not session:
+            if session.modified:
+                response.delete_cookie(self.get_cookie_name(app), **attributes)
+                response.vary.add("Cookie")
+            return
+        if self.should_set_cookie(app, session):
+            serializer = cast(URLSafeTimedSerializer, self.get_signing_serializer(app))
+            response.set_cookie(
+                self.get_cookie_name(app),
+                cast(str, serializer.dumps(dict(session))),
+                expires=self.get_expiration_time(app, session),
+                **attributes,
+            )
+            response.vary.add("Cookie")

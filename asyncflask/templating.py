@@ -1,0 +1,161 @@
+"""Jinja templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+from jinja2 import BaseLoader, Template, TemplateNotFound
+from jinja2 import Environment as BaseEnvironment
+
+from .globals import _cv_app, _cv_request, current_app, request
+from .helpers import stream_with_context
+from .signals import before_render_template, template_rendered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .app import Flask
+    from .scaffold import Scaffold
+
+
+def _default_template_ctx_processor() -> dict[str, Any]:
+    """The variables that every template has."""
+    app_ctx = _cv_app.get(None)
+    ctx = _cv_request.get(None)
+    values: dict[str, Any] = {}
+    if app_ctx is not None:
+        values["g"] = app_ctx.g
+    if ctx is not None:
+        # The session stays the global proxy, which opens it and notes that it was used.
+        values["request"] = ctx.request
+    return values
+
+
+class Environment(BaseEnvironment):
+    """A Jinja environment that finds templates in the application and in its blueprints."""
+
+    def __init__(self, app: Flask, **options: Any) -> None:
+        if "loader" not in options:
+            options["loader"] = app.create_global_jinja_loader()
+        super().__init__(**options)
+        self.app = app
+
+
+class DispatchingJinjaLoader(BaseLoader):
+    """Looks into the application's template folder first, then into those of the blueprints."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+
+    def get_source(
+        self, environment: BaseEnvironment, template: str
+    ) -> tuple[str, str | None, Callable[[], bool] | None]:
+        attempts: list[tuple[BaseLoader, Scaffold, Any]] = []
+        found = None
+        explain = self.app.config["EXPLAIN_TEMPLATE_LOADING"]
+        for owner, loader in self._loaders():
+            try:
+                result = loader.get_source(environment, template)
+            except TemplateNotFound:
+                result = None
+            attempts.append((loader, owner, result))
+            if result is not None and found is None:
+                found = result
+                if not explain:
+                    break
+        if explain:
+            from .debughelpers import explain_template_loading_attempts
+
+            explain_template_loading_attempts(self.app, template, attempts)
+        if found is None:
+            raise TemplateNotFound(template)
+        return found
+
+    def _loaders(self) -> Iterator[tuple[Scaffold, BaseLoader]]:
+        for owner in (self.app, *self.app.iter_blueprints()):
+            loader = owner.jinja_loader
+            if loader is not None:
+                yield owner, loader
+
+    def list_templates(self) -> list[str]:
+        return list({name for _, loader in self._loaders() for name in loader.list_templates()})
+
+
+def _render(app: Flask, template: Template, context: dict[str, Any]) -> str:
+    app.update_template_context(context)
+    if before_render_template.receivers:
+        before_render_template.send(app, _async_wrapper=app.ensure_sync, template=template, context=context)
+    text = template.render(context)
+    if template_rendered.receivers:
+        template_rendered.send(app, _async_wrapper=app.ensure_sync, template=template, context=context)
+    return text
+
+
+def render_template(template_name_or_list: str | Template | list[str | Template], **context: Any) -> str:
+    """Render a template by name.
+
+    A template that is used for the first time is read from disk, on the event
+    loop when the caller is there; `render_template_async` reads it in a thread.
+
+    :param template_name_or_list: the name, or several of which the first that exists is taken.
+    :param context: its variables.
+    """
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    return _render(app, app.jinja_env.get_or_select_template(template_name_or_list), context)
+
+
+def render_template_string(source: str, **context: Any) -> str:
+    """Render a template from its source.
+
+    :param source: the template.
+    :param context: its variables.
+    """
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    return _render(app, app.jinja_env.from_string(source), context)
+
+
+async def render_template_async(
+    template_name_or_list: str | Template | list[str | Template], **context: Any
+) -> str:
+    """`render_template` in a worker thread: reading and rendering do not hold up the event loop, and
+    async context processors and URL defaults can wait.
+
+    :param template_name_or_list: the name, or several of which the first that exists is taken.
+    :param context: its variables.
+    """
+    return cast(str, await current_app.sync_to_async(render_template)(template_name_or_list, **context))
+
+
+def _stream(app: Flask, template: Template, context: dict[str, Any]) -> Iterator[str]:
+    app.update_template_context(context)
+    before_render_template.send(app, _async_wrapper=app.ensure_sync, template=template, context=context)
+
+    def generate() -> Iterator[str]:
+        yield from template.generate(context)
+        template_rendered.send(app, _async_wrapper=app.ensure_sync, template=template, context=context)
+
+    stream = generate()
+    return cast("Iterator[str]", stream_with_context(stream)) if request else stream
+
+
+def stream_template(
+    template_name_or_list: str | Template | list[str | Template], **context: Any
+) -> Iterator[str]:
+    """Render a template piece by piece, as the body of a streaming response.
+
+    :param template_name_or_list: the name, or several of which the first that exists is taken.
+    :param context: its variables.
+    """
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    return _stream(app, app.jinja_env.get_or_select_template(template_name_or_list), context)
+
+
+def stream_template_string(source: str, **context: Any) -> Iterator[str]:
+    """Render a template from its source piece by piece.
+
+    :param source: the template.
+    :param context: its variables.
+    """
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    return _stream(app, app.jinja_env.from_string(source), context)

@@ -1,0 +1,250 @@
+"""Threads: those that run sync callables, and one that runs an event loop where there is none.
+
+A job is a callable without arguments that does not raise. Any thread can be a
+`Worker`: the threads of a `WorkerPool` are, and so is a thread that waits for
+a coroutine and, while it waits, runs the sync callables of that coroutine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+
+Job = Callable[[], None]
+
+_here = threading.local()
+
+
+def current_worker() -> Worker | None:
+    """The `Worker` that the calling thread is, if it is one."""
+    return getattr(_here, "worker", None)
+
+
+def _nothing() -> None:
+    """The job that only wakes a worker up."""
+
+
+class Worker:
+    """A thread as something that runs jobs, one at a time and in order."""
+
+    __slots__ = ("jobs",)
+
+    def __init__(self) -> None:
+        self.jobs: SimpleQueue[Job] = SimpleQueue()
+
+    def submit(self, job: Job) -> None:
+        """Let this very thread run the job. Callable from any thread."""
+        self.jobs.put(job)
+
+    def claim(self) -> None:
+        """A request that is under way will come back to this thread."""
+
+    def release(self) -> None:
+        """That request has ended."""
+
+
+class borrowed:
+    """Make the calling thread a `Worker` for as long as it waits for something.
+
+    ::
+
+        with borrowed() as worker:
+            start_something_that_submits_to(worker)
+            while not done:
+                worker.jobs.get()()
+
+    :param worker: the worker to be; unless given, the one that the thread is already, or a new one.
+    """
+
+    __slots__ = ("_before", "_worker")
+
+    def __init__(self, worker: Worker | None = None) -> None:
+        self._before = current_worker()
+        self._worker = worker or self._before or Worker()
+
+    def __enter__(self) -> Worker:
+        _here.worker = self._worker
+        return self._worker
+
+    def __exit__(self, *exc_info: object) -> None:
+        _here.worker = self._before
+
+
+class _PoolWorker(Worker):
+    """A thread of a pool: runs what is meant for it first, then what any thread may run."""
+
+    __slots__ = ("claims", "idle", "pool", "stopping", "thread", "woken")
+
+    def __init__(self, pool: WorkerPool, name: str) -> None:
+        super().__init__()
+        self.pool = pool
+        self.claims = 0
+        self.idle = False
+        self.stopping = False
+        self.woken = True
+        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def submit(self, job: Job) -> None:
+        with self.pool._lock:
+            self.idle = False
+            self.jobs.put(job)
+
+    def claim(self) -> None:
+        with self.pool._lock:
+            self.claims += 1
+
+    def release(self) -> None:
+        with self.pool._lock:
+            self.claims -= 1
+
+    def _run(self) -> None:
+        _here.worker = self
+        while (job := self._next()) is not None:
+            job()
+            del job  # what the job holds is not to live until the next one
+
+    def _next(self) -> Job | None:
+        pool = self.pool
+        while True:
+            with pool._lock:
+                if self.woken:
+                    self.woken = pool._waking = False
+                if self.jobs.empty():
+                    if pool._shared and (not self.claims or len(pool._workers) >= pool.size):
+                        job = pool._shared.popleft()
+                        # Should this job wait for something, the next one must not wait with it.
+                        pool._wake_one()
+                        return job
+                    if self.stopping:
+                        return None
+                    self.idle = True
+            job = self.jobs.get()
+            if job is not _nothing:
+                return job
+
+
+class WorkerPool:
+    """At most `size` threads for sync callables, started when they are needed.
+
+    A job goes to whichever thread is free, or to a certain one with
+    `Worker.submit`. A thread to which a request will come back (`Worker.claim`)
+    is left alone by other requests as long as there are others to take, so that
+    a request finds its thread free.
+
+    :param size: the largest number of threads.
+    :param name: the threads are called ``name_0``, ``name_1``, and so on.
+    """
+
+    def __init__(self, size: int, name: str) -> None:
+        if size < 1:
+            raise ValueError(f"A worker pool needs at least one thread, not {size}; set WORKER_THREADS.")
+        self.size = size
+        self.name = name
+        self._lock = threading.Lock()
+        self._shared: deque[Job] = deque()
+        self._workers: list[_PoolWorker] = []
+        self._started = 0
+        # True from waking a thread until it looks: one that is on its way takes the next job too.
+        self._waking = False
+
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """The threads that are alive now."""
+        return [worker.thread for worker in self._workers]
+
+    def has_room(self) -> bool:
+        """Whether a job submitted now would be run at once."""
+        with self._lock:
+            return len(self._workers) < self.size or any(worker.idle for worker in self._workers)
+
+    def submit(self, job: Job) -> None:
+        """Let any of the threads run the job. Callable from any thread."""
+        with self._lock:
+            self._shared.append(job)
+            self._wake_one()
+
+    def _wake_one(self) -> None:
+        if self._waking or not self._shared:
+            return
+        claimed = None
+        for worker in reversed(self._workers):
+            if worker.idle:
+                if not worker.claims:
+                    break
+                claimed = worker
+        else:
+            if len(self._workers) < self.size and self._start_one():
+                return
+            if claimed is None:
+                return
+            worker = claimed
+        worker.idle = False
+        worker.woken = self._waking = True
+        worker.jobs.put(_nothing)
+
+    def _start_one(self) -> bool:
+        worker = _PoolWorker(self, f"{self.name}_{self._started}")
+        try:
+            worker.thread.start()
+        except RuntimeError:
+            # The system gives no more threads; those there are will get to the job.
+            if not self._workers:
+                self._shared.pop()
+                raise
+            return False
+        self._started += 1
+        self._waking = True
+        self._workers.append(worker)
+        return True
+
+    def stop(self, wait: bool = False) -> None:
+        """End the threads once they have nothing left to do; the next job starts new ones.
+
+        :param wait: return only when they have ended. A sync callable cannot be
+            interrupted, so this lasts as long as the longest of them.
+        """
+        with self._lock:
+            stopped, self._workers = self._workers, []
+            self._waking = False
+            for worker in stopped:
+                worker.stopping = True
+                worker.jobs.put(_nothing)
+        if wait:
+            for worker in stopped:
+                if worker.thread is not threading.current_thread():
+                    worker.thread.join()
+
+
+class LoopThread:
+    """An event loop in a daemon thread of its own, started when it is first asked for.
+
+    It serves sync code that has to run a coroutine where no server runs: the
+    synchronous test client, CLI commands, a shell. There is one for the whole
+    process, so that what a coroutine leaves open (a connection pool, say) is on
+    the same loop at the next call.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The running loop."""
+        with self._lock:
+            if self._loop is None or self._loop.is_closed():
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._run, args=(self._loop,), name=self._name, daemon=True).start()
+            return self._loop
+
+    @staticmethod
+    def _run(loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_forever()
+
+
+background_loop = LoopThread("asyncflask-loop")

@@ -1,0 +1,576 @@
+"""The request and the response: Werkzeug's, over ASGI."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from inspect import isasyncgen
+from io import BytesIO
+from typing import IO, TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qsl
+
+from werkzeug.datastructures import Headers, MultiDict
+from werkzeug.datastructures.mixins import ImmutableHeadersMixin
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
+from werkzeug.http import remove_entity_headers
+from werkzeug.urls import iri_to_uri
+from werkzeug.wrappers import Request as RequestBase
+from werkzeug.wrappers import Response as ResponseBase
+
+from . import json
+from .body import Body, nothing_to_receive, parse_multipart_sync
+from .concurrency import current_walk, is_async
+from .environ import environ_from_scope, is_environ, route_path, scope_from_environ
+from .globals import current_app
+from .lazy import lazy
+from .typing import Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from werkzeug.routing import Rule
+
+
+class RequestHeaders(ImmutableHeadersMixin, Headers):
+    """The headers that the client sent; they cannot be changed."""
+
+    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
+        self._list = [(name.decode("latin-1").title(), value.decode("latin-1")) for name, value in raw]
+
+
+class _Limit:
+    """A limit on the body: what was set on the request, else the application's configuration."""
+
+    def __init__(self, config_name: str, default: int | None, doc: str) -> None:
+        self._config_name = config_name
+        self._default = default
+        self.__doc__ = doc
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._attribute = f"_{name}"
+
+    def __get__(self, request: Request | None, owner: type) -> Any:
+        if request is None:
+            return self
+        value = getattr(request, self._attribute)
+        if value is not None:
+            return value
+        app = current_app
+        return app.config[self._config_name] if app else self._default
+
+    def __set__(self, request: Request, value: int | None) -> None:
+        setattr(request, self._attribute, value)
+
+
+class Request(RequestBase):
+    """A request as Werkzeug presents it, made from an ASGI scope, with Flask's additions.
+
+    Set ``app.request_class`` to a subclass to add to it.
+
+    :param scope: an ASGI ``http`` scope, or a WSGI environ.
+    :param populate_request: as in Werkzeug: put the request into the environ that it was made from.
+    :param shallow: refuse to read the body.
+    :param receive: the ASGI ``receive`` to get the body with.
+    """
+
+    json_module: Any = json
+
+    #: The rule that matched; its ``methods`` say what is allowed.
+    url_rule: Rule | None = None
+    #: What the rule took from the path, None when none matched.
+    view_args: dict[str, Any] | None = None
+    #: What was wrong with the URL, raised when the request is dispatched: usually a NotFound.
+    routing_exception: HTTPException | None = None
+    #: Whether the route was declared with ``stream=True``.
+    streams_body = False
+
+    _max_content_length: int | None = None
+    _max_form_memory_size: int | None = None
+    _max_form_parts: int | None = None
+
+    def __init__(
+        self,
+        scope: Mapping[str, Any],
+        populate_request: bool = True,
+        shallow: bool = False,
+        *,
+        receive: Receive | None = None,
+    ) -> None:
+        # Every other value is made from the scope when it is first wanted.
+        if is_environ(scope):
+            environ = scope
+            scope = scope_from_environ(environ)
+            self.__dict__["environ"] = environ
+            if populate_request and not shallow:
+                cast(dict[str, Any], environ)["werkzeug.request"] = self
+        self.scope = cast(Scope, scope)
+        self.method: str = scope.get("method", "GET")
+        self.shallow = shallow
+        self._receive = receive
+
+    # -- what Werkzeug's request is made of -----------------------------------------------------
+
+    @lazy
+    def headers(self) -> Headers:  # type: ignore[override]
+        """The headers that the client sent."""
+        return RequestHeaders(self.scope["headers"])
+
+    @lazy
+    def scheme(self) -> str:  # type: ignore[override]
+        """The scheme of the URL: http, https, ws or wss."""
+        scheme: str = self.scope.get("scheme", "http")
+        return scheme
+
+    @lazy
+    def server(self) -> tuple[str, int | None] | None:  # type: ignore[override]
+        """The address of the server, None when it is not known."""
+        server = self.scope.get("server")
+        return None if server is None else (server[0], server[1])
+
+    @lazy
+    def root_path(self) -> str:  # type: ignore[override]
+        """The prefix that the application is mounted under, without a trailing slash."""
+        root_path: str = self.scope.get("root_path", "")
+        return root_path.rstrip("/")
+
+    @lazy
+    def path(self) -> str:  # type: ignore[override]
+        """The path below `root_path`, with a leading slash."""
+        return "/" + route_path(self.scope).lstrip("/")
+
+    @lazy
+    def query_string(self) -> bytes:  # type: ignore[override]
+        """What stands after the "?", as it was sent."""
+        query_string: bytes = self.scope.get("query_string", b"")
+        return query_string
+
+    @lazy
+    def remote_addr(self) -> str | None:  # type: ignore[override]
+        """The address of the client."""
+        client = self.scope.get("client")
+        return client[0] if client else None
+
+    @lazy
+    def environ(self) -> dict[str, Any]:  # type: ignore[override]
+        """The request as a WSGI environ (PEP 3333), made when it is first asked for."""
+        environ: dict[str, Any] | None = self.scope.get("asyncflask.environ")
+        if environ is None:
+            environ = environ_from_scope(self.scope, None)
+        environ["wsgi.input"] = _Input(self)
+        environ["werkzeug.request"] = self
+        environ["wsgi.file_wrapper"] = _file_wrapper
+        return environ
+
+    @lazy
+    def args(self) -> MultiDict[str, str]:  # type: ignore[override]
+        """The parameters in the query string. Bytes that are not UTF-8 stay percent-encoded."""
+        query = self.query_string.decode(errors="werkzeug.url_quote")
+        pairs = parse_qsl(query, keep_blank_values=True, errors="werkzeug.url_quote") if query else ()
+        return self.parameter_storage_class(pairs)
+
+    @lazy
+    def full_path(self) -> str:  # type: ignore[override]
+        """`path` with the query string."""
+        return f"{self.path}?{self.query_string.decode(errors='werkzeug.url_quote')}"
+
+    @property
+    def state(self) -> Any:
+        """What the lifespan left for requests, see the ASGI specification's lifespan state."""
+        return self.scope.setdefault("state", {})
+
+    @property
+    def is_xhr(self) -> bool:
+        """Whether a JavaScript library says that it sent this (``X-Requested-With: XMLHttpRequest``)."""
+        return bool(self.headers.get("X-Requested-With", "").lower() == "xmlhttprequest")
+
+    # -- the body -------------------------------------------------------------------------------
+
+    max_content_length: int | None = _Limit(  # type: ignore[assignment]
+        "MAX_CONTENT_LENGTH",
+        None,
+        "The largest body in bytes, None for any. Past it, reading the body raises a 413.",
+    )
+    max_form_memory_size: int | None = _Limit(  # type: ignore[assignment]
+        "MAX_FORM_MEMORY_SIZE",
+        500_000,
+        "The largest form field that is not a file, in bytes. Past it, reading the form raises a 413.",
+    )
+    max_form_parts: int | None = _Limit(  # type: ignore[assignment]
+        "MAX_FORM_PARTS",
+        1_000,
+        "The largest number of parts in a multipart form. Past it, reading the form raises a 413.",
+    )
+
+    @lazy
+    def body(self) -> Body:
+        """The body as it comes from the server; `stream`, `data` and `form` are the ways to read it."""
+        receive = self._receive
+        body = Body(self, receive or nothing_to_receive)
+        if receive is None and "environ" not in self.__dict__:
+            body.complete = True
+        return body
+
+    def has_body(self) -> bool:
+        """Whether the headers announce a body (RFC 9112 section 6.3)."""
+        for name, value in self.scope["headers"]:
+            if name == b"content-length":
+                return bool(value != b"0")
+            if name == b"transfer-encoding":
+                return True
+        # Over HTTP/2 and later a body needs no announcement.
+        return self.scope.get("http_version", "1.1")[0] not in "01" and self.method not in ("GET", "HEAD")
+
+    async def receive_body(self) -> None:
+        """Receive the whole body, on a route declared with ``stream=True``; afterwards `form`,
+        `files`, `data` and `json` can be read as on any other.
+
+        :raises ClientDisconnected: when the client goes away before the end.
+        """
+        await self.body.receive()
+        self.streams_body = False
+
+    @lazy
+    def stream(self) -> IO[bytes]:  # type: ignore[override]
+        """The body as a file. Reading it leaves nothing for `form` and `data`, as in Flask.
+
+        On a route declared with ``stream=True`` these are the chunks as they
+        arrive: take them with ``async for chunk in request.stream``.
+
+        :raises RequestEntityTooLarge: when the body is larger than `max_content_length`.
+        """
+        if self.shallow:
+            raise RuntimeError(
+                "This request was made with shallow=True, which is to say that its body is not read."
+            )
+        if self._receive is None and "environ" in self.__dict__:
+            return self._wsgi_stream()
+        return self.body.open(self.streams_body)
+
+    def _wsgi_stream(self) -> IO[bytes]:
+        from werkzeug.wsgi import get_input_stream
+
+        return get_input_stream(self.environ, max_content_length=self.max_content_length)
+
+    @property
+    def want_form_data_parsed(self) -> bool:
+        return "Content-Type" in self.headers
+
+    def _load_form_data(self) -> None:
+        values = self.__dict__
+        if "form" in values:
+            return
+        form, files = self._parse_form()
+        values["form"] = form
+        values["files"] = files
+        values.setdefault("stream", BytesIO())
+        if current_app and current_app.debug and not files and self.mimetype != "multipart/form-data":
+            from .debughelpers import EnctypeErrorFiles
+
+            values["files"] = EnctypeErrorFiles(self)
+
+    def _parse_form(self) -> tuple[MultiDict[str, str], MultiDict[str, Any]]:
+        new = self.parameter_storage_class
+        mimetype = self.mimetype if self.want_form_data_parsed else ""
+        if mimetype == "multipart/form-data":
+            if self._receive is not None and "stream" not in self.__dict__:
+                body = self.body
+                body.receive_from_sync()
+                if body.parts is not None:
+                    form_items, file_items = body.parts
+                    return new(form_items), new(file_items)
+            form_items, file_items = parse_multipart_sync(self, self._get_stream_for_parsing())
+            return new(form_items), new(file_items)
+        if mimetype == "application/x-www-form-urlencoded":
+            return new(self._parse_urlencoded()), new()
+        return new(), new()
+
+    def _parse_urlencoded(self) -> list[tuple[str, str]]:
+        limit = self.max_form_memory_size
+        if limit is not None and (self.content_length or 0) > limit:
+            raise RequestEntityTooLarge()
+        stream = self._get_stream_for_parsing()
+        content = stream.read(-1 if limit is None else limit + 1)
+        if limit is not None and len(content) > limit:
+            raise RequestEntityTooLarge()
+        try:
+            return parse_qsl(content.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
+        except ValueError as error:
+            raise BadRequest(f"The form is malformed: {error}") from error
+
+    def on_json_loading_failed(self, e: ValueError | None) -> Any:
+        """What `get_json` returns or raises when the body is not JSON: a 415 for another content
+        type (`e` is None), a 400 for malformed JSON, with the reason in it under debug."""
+        try:
+            return super().on_json_loading_failed(e)
+        except BadRequest as error:
+            if current_app and current_app.debug:
+                raise
+            raise BadRequest() from error
+
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
+        """The body parsed as JSON.
+
+        :param force: parse it whatever the content type says.
+        :param silent: give None instead of raising.
+        :param cache: keep the value for the next call.
+        :raises UnsupportedMediaType: 415, when the content type is not JSON.
+        :raises BadRequest: 400, when the body is not JSON, or nested too deeply.
+        """
+        try:
+            return super().get_json(force=force, silent=silent, cache=cache)
+        except RecursionError:
+            if silent:
+                return None
+            return self.on_json_loading_failed(ValueError("nested too deeply"))
+
+    def has_something_to_close(self) -> bool:
+        return "body" in self.__dict__ or "files" in self.__dict__
+
+    def close(self) -> None:
+        """Close what the request holds: uploaded files, the body on disk."""
+        values = self.__dict__
+        if "body" in values:
+            values["body"].close()
+        if "files" in values:
+            super().close()
+
+    # -- Flask's additions ----------------------------------------------------------------------
+
+    @property
+    def endpoint(self) -> str | None:
+        """The endpoint that the URL leads to, None when it leads nowhere."""
+        rule = self.url_rule
+        return None if rule is None else rule.endpoint
+
+    @property
+    def blueprint(self) -> str | None:
+        """The name of the blueprint that the endpoint belongs to, as it was registered."""
+        endpoint = self.endpoint
+        if endpoint is not None and "." in endpoint:
+            return endpoint.rpartition(".")[0]
+        return None
+
+    @property
+    def blueprints(self) -> list[str]:
+        """The names of the blueprint and of those that it is nested in, innermost first."""
+        name = self.blueprint
+        return [] if name is None else _blueprint_path(name)
+
+
+def _blueprint_path(name: str) -> list[str]:
+    path = [name]
+    while "." in name:
+        name = name.rpartition(".")[0]
+        path.append(name)
+    return path
+
+
+class _Input:
+    """``wsgi.input``: opens the body when it is first read."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._request.stream, name)
+
+    def __iter__(self) -> Any:
+        return iter(self._request.stream)
+
+
+def _file_wrapper(file: IO[bytes], buffer_size: int = 8192) -> Any:
+    from werkzeug.wsgi import FileWrapper
+
+    # Every block is a change of threads: make them larger than Werkzeug's default.
+    return FileWrapper(file, max(buffer_size, 256 * 1024))
+
+
+_TEXT_HTML = ("Content-Type", "text/html; charset=utf-8")
+
+
+class Response(ResponseBase):
+    """A Werkzeug response that is also an ASGI application.
+
+    The body may be a string, bytes, a list of them, or a sync or async iterator
+    of them. Set ``app.response_class`` to a subclass to change the defaults.
+    """
+
+    default_mimetype: str | None = "text/html"
+    json_module = json
+    autocorrect_location_header = False
+
+    def __init__(
+        self,
+        response: Any = None,
+        status: Any = None,
+        headers: Any = None,
+        mimetype: str | None = None,
+        content_type: str | None = None,
+        direct_passthrough: bool = False,
+    ) -> None:
+        if (
+            headers is None
+            and mimetype is None
+            and content_type is None
+            and status is None
+            and (type(response) is str or type(response) is bytes)
+            and self.default_mimetype == "text/html"
+            and self.default_status == 200
+            and self.automatically_set_content_length
+            and not direct_passthrough
+        ):
+            # What nearly every view returns, without asking the questions that have no other answer.
+            body = response.encode() if type(response) is str else response
+            self.headers = Headers.__new__(Headers)
+            self.headers._list = [_TEXT_HTML, ("Content-Length", str(len(body)))]  # type: ignore[attr-defined]
+            self._status = "200 OK"
+            self._status_code = 200
+            self.direct_passthrough = False
+            self._on_close: list[Callable[[], Any]] = []
+            self.response = [body]
+            return
+        super().__init__(response, status, headers, mimetype, content_type, direct_passthrough)
+
+    @property
+    def max_cookie_size(self) -> int:  # type: ignore[override]
+        """``MAX_COOKIE_SIZE`` of the configuration: a larger cookie gives a warning."""
+        app = current_app
+        return app.config["MAX_COOKIE_SIZE"] if app else super().max_cookie_size
+
+    @property
+    def is_async_stream(self) -> bool:
+        """Whether the body is an async iterator."""
+        return hasattr(self.response, "__aiter__")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
+        """Send the response (ASGI specification, "Response Start" and "Response Body").
+
+        A sync iterator is stepped in the worker thread, an async one on the
+        loop; either is closed at the end, also when the client goes away.
+        """
+        status = self._status_code
+        if not 100 <= status <= 999:
+            raise ValueError(
+                f"{self.status!r} cannot be sent: HTTP status codes have three digits."
+                " Set a code, or a string such as '404 Not Found'."
+            )
+        if status >= 600:
+            _teach_uvicorn(status)
+        without_body = scope.get("method") == "HEAD" or status < 200 or status == 204 or status == 304
+        start: dict[str, Any] = {
+            "type": "http.response.start",
+            "status": status,
+            "headers": self.asgi_headers(),
+        }
+        if "asyncflask.client" in scope:
+            # What does not go over the wire, for the test client: the reason and how names are written.
+            start["asyncflask.status"] = self.status
+            start["asyncflask.names"] = [name for name, _ in self.headers]
+        if self.is_sequence:
+            if without_body:
+                body = b""
+            else:
+                parts = cast(list[Any], self.response)
+                if len(parts) == 1 and type(parts[0]) is bytes:
+                    body = parts[0]
+                else:
+                    body = b"".join(self.iter_encoded())
+            await send(start)
+            await send({"type": "http.response.body", "body": body})
+            return
+        await send(start)
+        if not without_body:
+            if self.is_async_stream:
+                await self._send_async(send)
+            else:
+                await self._send_sync(send)
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _send_async(self, send: Send) -> None:
+        chunks = cast(AsyncIterator[Any], self.response)
+        async for chunk in chunks:
+            body = chunk.encode() if isinstance(chunk, str) else chunk
+            if body:
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def _send_sync(self, send: Send) -> None:
+        walk = current_walk.get()
+        iterator = iter(cast(Iterable[Any], self.response))
+        while True:
+            await walk.to_thread()
+            chunk = next(iterator, None)
+            await walk.to_loop()
+            if chunk is None:
+                return
+            body = chunk.encode() if isinstance(chunk, str) else chunk
+            if body:
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+
+    def asgi_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers as ASGI wants them, with those that follow from status and body."""
+        if self._status_code in (204, 304) or self._status_code < 200:
+            headers = Headers(self.headers)
+            if self._status_code == 304:
+                remove_entity_headers(headers)
+            else:
+                headers.remove("Content-Length")
+            items = headers.to_wsgi_list()
+            has_length = True
+        else:
+            items = self.headers._list  # type: ignore[attr-defined]
+            has_length = False
+        raw = []
+        for name, value in items:
+            lower = name.lower()
+            if lower == "content-length":
+                has_length = True
+            elif lower == "location" or lower == "content-location":
+                value = iri_to_uri(value)
+            raw.append((lower.encode("latin-1"), value.encode("latin-1")))
+        if not has_length and self.automatically_set_content_length and self.is_sequence:
+            raw.append((b"content-length", str(sum(map(len, self.iter_encoded()))).encode()))
+        return raw
+
+    def call_on_close(self, func: Callable[[], Any]) -> Callable[[], Any]:
+        """Call `func`, sync or async, once the response is sent or its client is gone."""
+        self._on_close.append(func)
+        return func
+
+    def has_something_to_close(self) -> bool:
+        return bool(self._on_close) or not self.is_sequence
+
+    async def aclose(self) -> None:
+        """Close the body's iterator and call what was registered with `call_on_close`.
+
+        Every one of them is called; the first exception is raised at the end.
+        """
+        walk = current_walk.get()
+        errors: list[BaseException] = []
+        closers: list[Callable[[], Any]] = []
+        body: Any = self.response
+        if isasyncgen(body):
+            closers.append(body.aclose)
+        elif hasattr(body, "close"):
+            closers.append(body.close)
+        elif hasattr(body, "aclose"):
+            closers.append(body.aclose)
+        for close in (*closers, *self._on_close):
+            try:
+                if close is getattr(body, "aclose", None) or is_async(close):
+                    await walk.to_loop()
+                    await close()
+                else:
+                    await walk.call(close)
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+
+def _teach_uvicorn(status: int) -> None:
+    """Let uvicorn send a status that its tables lack: they end at 599, and it drops the connection."""
+    phrase = b"UNKNOWN"
+    httptools = sys.modules.get("uvicorn.protocols.http.httptools_impl")
+    if httptools is not None:
+        httptools.STATUS_LINE.setdefault(status, b"HTTP/1.1 %d %s\r\n" % (status, phrase))
+    h11 = sys.modules.get("uvicorn.protocols.http.h11_impl")
+    if h11 is not None:
+        h11.STATUS_PHRASES.setdefault(status, phrase)

@@ -1,0 +1,1 @@
+"""asyncflask beside its peers: see README.md."""

@@ -1,0 +1,118 @@
+"""The application for asyncflask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asyncflask import Flask, Response, abort, g, render_template, request, session
+
+from .data import ARTICLE, GREETING, ITEMS, SECRET_KEY
+
+
+def create_app(extra_routes: int = 0) -> Flask:
+    app = Flask(__name__)
+
+    async def extra(item_id: int = 0) -> str:
+        return str(item_id)
+
+    for number in range(extra_routes):
+        rule = f"/section{number}/items/<int:item_id>" if number % 2 else f"/section{number}/items"
+        app.add_url_rule(rule, f"extra{number}", extra)
+
+    @app.get("/plain")
+    async def plain() -> str:
+        return GREETING
+
+    @app.get("/json")
+    async def json() -> dict[str, Any]:
+        return ARTICLE
+
+    @app.get("/users/<int:user_id>")
+    async def user(user_id: int) -> str:
+        return f"user {user_id}"
+
+    @app.get("/sync")
+    def sync() -> str:
+        return GREETING
+
+    @app.post("/form")
+    async def form() -> str:
+        return f"{request.form['name']}, {request.form['city']}"
+
+    @app.post("/articles")
+    async def article() -> str:
+        return f"{request.get_json()['title']}"
+
+    @app.errorhandler(404)
+    async def not_found(error: Exception) -> tuple[str, int]:
+        return "not found", 404
+
+    return app
+
+
+def create_full_app() -> Flask:
+    app = Flask(__name__)
+    app.secret_key = SECRET_KEY
+
+    @app.before_request
+    async def load_user() -> None:
+        g.user = session.get("user", "guest")
+
+    @app.before_request
+    async def require_agent() -> None:
+        if "User-Agent" not in request.headers:
+            abort(400)
+
+    @app.after_request
+    async def harden(response: Response) -> Response:
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    @app.get("/")
+    async def index() -> str:
+        return GREETING
+
+    @app.get("/items/<int:item_id>")
+    async def item(item_id: int) -> str:
+        return f"item {item_id}"
+
+    @app.get("/page")
+    async def page() -> str:
+        session["visits"] = session.get("visits", 0) + 1
+        return render_template("page.html", title="Items", user=g.user, visits=session["visits"], items=ITEMS)
+
+    return app
+
+
+def create_full_sync_app() -> Flask:
+    app = Flask(__name__)
+    app.secret_key = SECRET_KEY
+
+    @app.before_request
+    def load_user() -> None:
+        g.user = session.get("user", "guest")
+
+    @app.before_request
+    def require_agent() -> None:
+        if "User-Agent" not in request.headers:
+            abort(400)
+
+    @app.after_request
+    def harden(response: Response) -> Response:
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    @app.get("/")
+    def index() -> str:
+        return GREETING
+
+    @app.get("/items/<int:item_id>")
+    def item(item_id: int) -> str:
+        return f"item {item_id}"
+
+    @app.get("/page")
+    def page() -> str:
+        session["visits"] = session.get("visits", 0) + 1
+        return render_template("page.html", title="Items", user=g.user, visits=session["visits"], items=ITEMS)
+
+    return app

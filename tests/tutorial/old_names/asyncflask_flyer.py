@@ -1,0 +1,6 @@
+"""An extension that was written for asyncflask, found under ``asyncflask.ext`` in the same way."""
+
+
+class Flyer:
+    def fly(self):
+        return "flown"

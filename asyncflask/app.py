@@ -37,6 +37,7 @@ from .concurrency import (
 )
 from .config import Config, ConfigAttribute
 from .ctx import AppContext, RequestContext, _AppCtxGlobals
+from .environ import route_path
 from .globals import _cv_app, _cv_request, g, request, session
 from .helpers import get_debug_flag, get_flashed_messages, get_load_dotenv
 from .json.provider import DefaultJSONProvider, JSONProvider
@@ -524,7 +525,7 @@ class Flask(Scaffold):
             "SERVER_NAME": host,
             "SERVER_PORT": "",
             "SCRIPT_NAME": request.root_path.encode().decode("latin-1"),
-            "PATH_INFO": request.path.encode("utf-8", "surrogateescape").decode("latin-1"),
+            "PATH_INFO": route_path(request.scope).encode("utf-8", "surrogateescape").decode("latin-1"),
             "QUERY_STRING": request.query_string.decode("latin-1"),
         }
         return cast(

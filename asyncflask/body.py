@@ -13,16 +13,14 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator, Callable, Coroutine
-from tempfile import TemporaryFile
+from tempfile import SpooledTemporaryFile, TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import anyio.to_thread
-from starlette.datastructures import Headers as StarletteHeaders
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from werkzeug.datastructures import FileStorage, Headers
 from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestEntityTooLarge
 from werkzeug.http import parse_options_header
+from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
 from .concurrency import async_to_sync
 from .typing import Receive
@@ -61,7 +59,7 @@ class Body:
         #: Bytes received so far.
         self.size = 0
         #: The form and the files of a large multipart body, which is not kept otherwise.
-        self.parts: tuple[FormItems, FileItems] | None = None
+        self.parts: MultipartForm | None = None
         #: What is wrong with the body, raised when user code reads it.
         self.refused: Exception | None = None
 
@@ -83,7 +81,7 @@ class Body:
                 self._chunks.append(chunk)
                 if self.size > MEMORY_SIZE:
                     if self._request.mimetype == "multipart/form-data":
-                        self.parts = await _parse_multipart(self._request, self._kept_and_coming())
+                        await self._receive_multipart()
                         break
                     self._file = await anyio.to_thread.run_sync(TemporaryFile)
                     await anyio.to_thread.run_sync(self._file.writelines, self._chunks)
@@ -117,22 +115,25 @@ class Body:
                 return chunk
         return b""
 
-    async def _kept_and_coming(self) -> AsyncIterator[bytes]:
+    async def _receive_multipart(self) -> None:
+        self.parts = MultipartForm(self._request)
+        feed = self.parts.feed
         while self._chunks:
-            yield self._chunks.pop(0)
+            await anyio.to_thread.run_sync(feed, self._chunks.pop(0))
         while chunk := await self.next_chunk():
-            yield chunk
+            await anyio.to_thread.run_sync(feed, chunk)
+        feed(None)
 
     def is_announced_too_large(self) -> bool:
         limit, length = self._request.max_content_length, self._request.content_length
         return limit is not None and length is not None and length > limit
 
-    def open(self, stream: bool) -> IO[bytes]:
-        """The body as a file.
+    def require(self) -> None:
+        """Make sure that the body is here, or say what is wrong with it.
 
-        :param stream: whether the route asked for the chunks as they arrive.
         :raises RequestEntityTooLarge: when it is larger than allowed.
-        :raises RuntimeError: when it was not kept.
+        :raises BadRequest: when it is malformed.
+        :raises RuntimeError: on the event loop, when it has not been received.
         """
         if self.is_announced_too_large():
             raise RequestEntityTooLarge()
@@ -143,11 +144,19 @@ class Body:
             self.refused = None  # the view has raised the limit since
         if self.refused is not None:
             raise self.refused
-        if stream and not self.complete:
-            return cast(IO[bytes], BodyStream(self))
         if not self.complete:
             self.receive_from_sync()
-            return self.open(stream)
+            self.require()
+
+    def open(self, stream: bool) -> IO[bytes]:
+        """The body as a file; errors as from `require`.
+
+        :param stream: whether the route asked for the chunks as they arrive.
+        :raises RuntimeError: when it was not kept.
+        """
+        if stream and not self.complete and not self.is_announced_too_large():
+            return cast(IO[bytes], BodyStream(self))
+        self.require()
         if self.parts is not None:
             raise RuntimeError(
                 "The raw bytes of a multipart body this large are not kept, only its parts are: use"
@@ -184,8 +193,7 @@ class Body:
         if self._file is not None:
             self._file.close()
         if self.parts is not None:
-            for _, file in self.parts[1]:
-                file.close()
+            self.parts.close()
 
 
 class MemoryStream(io.BytesIO):
@@ -250,112 +258,95 @@ class BodyStream(io.BufferedReader):
             yield chunk
 
 
-def parse_multipart_sync(request: Request, stream: IO[bytes]) -> tuple[FormItems, FileItems]:
-    """Parse a multipart body that has arrived already.
+class MultipartForm:
+    """A multipart body, parsed piece by piece; files of more than `MEMORY_SIZE` bytes go to disk.
 
-    :raises BadRequest: when it is malformed.
-    :raises RequestEntityTooLarge: past ``MAX_FORM_MEMORY_SIZE`` or ``MAX_FORM_PARTS``.
+    Werkzeug's decoder does the parsing: unlike python-multipart it takes a preamble and a part
+    without a body (RFC 2046 section 5.1.1), and names and texts come out as under Flask.
+
+    :param request: whose content type names the boundary, and whose limits hold.
+    :raises BadRequest: when there is no boundary.
     """
 
-    async def chunks() -> AsyncIterator[bytes]:
-        while chunk := stream.read(65536):
-            yield chunk
-
-    coroutine = _parse_multipart(request, chunks(), spool_size=float("inf"))
-    try:
-        # Nothing in it waits: the chunks are there, and with no size to spool at no file is written.
-        coroutine.send(None)
-    except StopIteration as end:
-        return cast(tuple[FormItems, FileItems], end.value)
-    raise AssertionError("unreachable: parsing bytes in memory waited")
-
-
-async def _parse_multipart(
-    request: Request, chunks: AsyncIterator[bytes], spool_size: float = MEMORY_SIZE
-) -> tuple[FormItems, FileItems]:
-    parser = _MultipartParser(request, chunks)
-    parser.spool_max_size = cast(int, spool_size)
-    try:
-        items = (await parser.parse()).multi_items()
-    except (MultiPartException, KeyError, UnicodeError) as error:
-        raise BadRequest(f"The multipart body is malformed: {getattr(error, 'message', error)}") from error
-    form: FormItems = []
-    files: FileItems = []
-    for name, value in items:
-        if isinstance(value, UploadFile):
-            headers = Headers([(key.title(), text) for key, text in value.headers.items()])
-            storage = FileStorage(
-                cast(IO[bytes], value.file),
-                value.filename,
-                name,
-                headers.get("Content-Type"),
-                headers=headers,
-            )
-            files.append((name, storage))
-        else:
-            form.append((name, value))
-    return form, files
-
-
-class _MultipartParser(MultiPartParser):
-    """Starlette's parser with Flask's limits, and with names and texts read as Werkzeug reads them."""
-
-    def __init__(self, request: Request, chunks: AsyncIterator[bytes]) -> None:
-        content_type = request.headers.get("Content-Type", "")
-        no_limit = float("inf")
-        super().__init__(
-            StarletteHeaders({"content-type": content_type}),
-            cast(Any, chunks),
-            max_files=no_limit,
-            max_fields=no_limit,
+    def __init__(self, request: Request) -> None:
+        boundary = request.mimetype_params.get("boundary")
+        if not boundary:
+            raise BadRequest("The Content-Type of the multipart body has no boundary.")
+        self.form: FormItems = []
+        self.files: FileItems = []
+        self._max_field = request.max_form_memory_size
+        self._decoder = MultipartDecoder(
+            boundary.encode("latin-1", "replace"),
+            max_form_memory_size=self._max_field,
+            max_parts=request.max_form_parts,
         )
-        self._max_parts = request.max_form_parts
-        self._max_memory = request.max_form_memory_size
-        self._parts = 0
+        self._part: Field | File | None = None
+        self._text = bytearray()
+        self._file: IO[bytes] | None = None
 
-    def on_headers_finished(self) -> None:
-        part = self._current_part
-        self._parts += 1
-        if self._max_parts is not None and self._parts > self._max_parts:
-            raise RequestEntityTooLarge()
-        disposition = (part.content_disposition or b"").decode("utf-8", "replace")
-        _, options = parse_options_header(disposition)
-        if "name" not in options:
-            raise MultiPartException('A part has no Content-Disposition header with a "name".')
-        part.field_name = options["name"]
-        if "filename" not in options:
-            part.file = None
-            return
-        # Starlette makes the file; that the name is there as it wants it is all it needs to know.
-        part.content_disposition = b'form-data; name="-"; filename="-"'
-        name = part.field_name
-        super().on_headers_finished()
-        part.field_name = name
-        assert part.file is not None
-        part.file.filename = options["filename"]
+    def feed(self, data: bytes | None) -> None:
+        """Parse the next piece, None at the end.
 
-    def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        part = self._current_part
-        if part.file is None:
-            if self._max_memory is not None and len(part.data) + end - start > self._max_memory:
+        :raises BadRequest: when the body is malformed, or ends too early.
+        :raises RequestEntityTooLarge: past ``MAX_FORM_MEMORY_SIZE`` or ``MAX_FORM_PARTS``.
+        """
+        # In pieces, since the decoder holds what it buffers against the limit for a field.
+        pieces = [None] if data is None else [data[at : at + 65536] for at in range(0, len(data), 65536)]
+        try:
+            for piece in pieces:
+                self._decoder.receive_data(piece)
+                while not isinstance(event := self._decoder.next_event(), NeedData | Epilogue):
+                    self._take(event)
+        except (ValueError, LookupError) as error:
+            raise BadRequest(f"The multipart body is malformed: {error}") from error
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Field | File):
+            self._part = event
+            self._text = bytearray()
+            if isinstance(event, File):
+                self._file = cast(IO[bytes], SpooledTemporaryFile(max_size=MEMORY_SIZE))  # noqa: SIM115
+                content_type = event.headers.get("Content-Type")
+                storage = FileStorage(
+                    self._file, event.filename, event.name, content_type, headers=event.headers
+                )
+                self.files.append((event.name, storage))
+        elif isinstance(event, Data):
+            if isinstance(self._part, File):
+                assert self._file is not None
+                self._file.write(event.data)
+                if not event.more_data:
+                    self._file.seek(0)
+                return
+            if self._max_field is not None and len(self._text) + len(event.data) > self._max_field:
                 raise RequestEntityTooLarge()
-            part.data.extend(data[start:end])
-        else:
-            super().on_part_data(data, start, end)
+            self._text += event.data
+            if not event.more_data:
+                assert self._part is not None
+                self.form.append(
+                    (self._part.name, self._text.decode(_charset(self._part.headers), "replace"))
+                )
 
-    def on_part_end(self) -> None:
-        part = self._current_part
-        if part.file is None:
-            self.items.append((part.field_name, part.data.decode(_charset(part.item_headers), "replace")))
-        else:
-            super().on_part_end()
+    def close(self) -> None:
+        for _, file in self.files:
+            file.close()
 
 
-def _charset(headers: list[tuple[bytes, bytes]]) -> str:
+def parse_multipart(request: Request, stream: IO[bytes]) -> MultipartForm:
+    """Parse a multipart body that is there already; errors as from `MultipartForm`."""
+    form = MultipartForm(request)
+    try:
+        while data := stream.read(65536):
+            form.feed(data)
+        form.feed(None)
+    except BaseException:
+        form.close()
+        raise
+    return form
+
+
+def _charset(headers: Headers) -> str:
     """A part's own charset where it is one of those that a browser may send (RFC 7578 section 4.5)."""
-    for name, value in headers:
-        if name == b"content-type":
-            charset = parse_options_header(value.decode("latin-1"))[1].get("charset", "").lower()
-            if charset in {"ascii", "us-ascii", "utf-8", "iso-8859-1"}:
-                return charset
-    return "utf-8"
+    _, options = parse_options_header(headers.get("Content-Type"))
+    charset = options.get("charset", "").lower()
+    return charset if charset in {"ascii", "us-ascii", "utf-8", "iso-8859-1"} else "utf-8"

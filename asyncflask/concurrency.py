@@ -552,7 +552,10 @@ class Wait:
         self._coroutine = coroutine
         self._pool = pool
         self._worker = worker
-        loop.call_soon_threadsafe(self._start, context=_NO_CONTEXT)
+
+    def start(self) -> None:
+        """Let it run."""
+        self.loop.call_soon_threadsafe(self._start, context=_NO_CONTEXT)
 
     def _start(self) -> None:
         walk = Walk(self.context, self._pool, self._worker)
@@ -607,6 +610,7 @@ class Wait:
 
 def _wait_for(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None) -> T:
     wait = Wait(coroutine, pool, current_worker() or Worker())
+    wait.start()
     wait.serve()
     _adopt(wait.context)
     return cast(T, wait.result())

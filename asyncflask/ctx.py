@@ -177,6 +177,8 @@ class RequestContext:
         self._cv_tokens: list[tuple[Token[RequestContext], AppContext | None]] = []
         #: The exception that no error handler took, for the teardown functions.
         self.error: BaseException | None = None
+        #: What a converter raised while the URL was matched.
+        self.failed: Exception | None = None
 
     @lazy
     def url_adapter(self) -> MapAdapter | None:

@@ -15,7 +15,8 @@ from .typing import Scope
 
 
 def route_path(scope: Mapping[str, Any]) -> str:
-    """The path below the application's root: what rules are matched against.
+    """The path below the application's root: what rules are matched against. It is empty at the root
+    itself, without a slash after it.
 
     The ASGI specification has ``path`` include ``root_path``; servers and parent
     applications that leave it out are understood as well.
@@ -25,8 +26,8 @@ def route_path(scope: Mapping[str, Any]) -> str:
     if root_path and path.startswith(root_path):
         rest = path[len(root_path.rstrip("/")) :]
         if not rest or rest[0] == "/":
-            return rest or "/"
-    return path or "/"
+            return rest
+    return path
 
 
 def environ_from_scope(scope: Mapping[str, Any], stream: Any) -> dict[str, Any]:
@@ -92,7 +93,7 @@ def scope_from_environ(environ: Mapping[str, Any]) -> Scope:
         elif key in ("CONTENT_TYPE", "CONTENT_LENGTH") and value:
             headers.append((key.replace("_", "-").lower().encode("latin-1"), _header_value(value)))
     root_path = _from_wsgi(environ.get("SCRIPT_NAME", "")).rstrip("/")
-    path = _from_wsgi(environ.get("PATH_INFO", "")) or "/"
+    path = _from_wsgi(environ.get("PATH_INFO", ""))
     raw_uri = environ.get("REQUEST_URI") or environ.get("RAW_URI")
     scope: dict[str, Any] = {
         "type": "http",

@@ -328,11 +328,15 @@ class Scaffold:
                 f"{exc_class!r} is an instance, not a class. Handlers can only be registered for"
                 " Exception classes or HTTP error codes."
             )
-        if not (isinstance(exc_class, type) and issubclass(exc_class, Exception)):
-            name = getattr(exc_class, "__name__", repr(exc_class))
+        if not isinstance(exc_class, type):
+            raise TypeError(
+                f"{exc_class!r} is not a class. Handlers can only be registered for Exception classes or HTTP"
+                " error codes."
+            )
+        if not issubclass(exc_class, Exception):
             raise ValueError(
-                f"'{name}' is not a subclass of Exception. Handlers can only be registered for Exception"
-                " classes or HTTP error codes."
+                f"'{exc_class.__name__}' is not a subclass of Exception. Handlers can only be registered for"
+                " Exception classes or HTTP error codes."
             )
         return exc_class, exc_class.code if issubclass(exc_class, HTTPException) else None
 

@@ -84,19 +84,22 @@ class _Exchange:
     PATIENCE = 0.05
 
     def __init__(self, client: FlaskClient, environ: dict[str, Any]) -> None:
-        self.scope: Scope = scope_from_environ(environ)
+        # A copy: the client makes the request after a redirect from the environ that it has.
+        self.scope: Scope = scope_from_environ(dict(environ))
         self.scope["asyncflask.client"] = client
         if client._state is not None:
             self.scope["state"] = dict(client._state)
         self._body: bytes | None = _read_input(environ)
         self._pieces: deque[bytes] = deque()
         self._start: Message | None = None
+        self._streamed = False
         self._buffered = True
         self._changed: asyncio.Event | None = None
         self._closed = False
         self._wait = Wait(
             cast(Any, client.application)(self.scope, self._receive, self._send), None, Worker(), client._loop
         )
+        self._wait.start()
 
     # -- what the application sees --------------------------------------------------------------
 
@@ -110,7 +113,10 @@ class _Exchange:
     async def _send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._start = message
-        elif message["type"] == "http.response.body" and message.get("body"):
+        elif message["type"] == "http.response.body":
+            self._streamed = self._streamed or message.get("more_body", False)
+            if not message.get("body"):
+                return
             self._pieces.append(message["body"])
             self._wait.wake()
             if not self._buffered:
@@ -140,7 +146,8 @@ class _Exchange:
         if self._start is None:
             raise AssertionError("The application ended without a response.")
         status = self._start.get("asyncflask.status") or _status(self._start["status"])
-        return self._pieces if self._wait.done else _Stream(self), status, _headers(self._start)
+        body: Iterable[bytes] = _Stream(self) if self._streamed and not buffered else list(self._pieces)
+        return body, status, _headers(self._start)
 
     def next_piece(self) -> bytes | None:
         """The next piece of a stream, None at its end."""
@@ -158,6 +165,10 @@ class _Exchange:
             self._closed = True
             self._tell()
             self._wait.serve()
+
+    @property
+    def is_over(self) -> bool:
+        return self._wait.done
 
     def _tell(self) -> None:
         if self._changed is not None:
@@ -183,18 +194,21 @@ class _Stream:
         self._exchange.disconnect()
 
     def __del__(self) -> None:
+        if self._exchange.is_over:
+            return
         # The application may need a thread to come to its end, and this one has not offered itself.
         threading.Thread(target=self._exchange.disconnect, daemon=True).start()
 
 
 def _read_input(environ: Mapping[str, Any]) -> bytes:
     stream = environ.get("wsgi.input")
-    if stream is None:
+    length = str(environ.get("CONTENT_LENGTH") or "")
+    if stream is None or not (length.isdigit() or environ.get("wsgi.input_terminated")):
         return b""
-    length = environ.get("CONTENT_LENGTH")
-    if length and str(length).isdigit():
-        return cast(bytes, stream.read(int(length)))
-    return cast(bytes, stream.read()) if environ.get("wsgi.input_terminated") else b""
+    body: bytes = stream.read(int(length)) if length.isdigit() else stream.read()
+    if stream.seekable():
+        stream.seek(0)  # a redirect may send it again
+    return body
 
 
 def _status(code: int) -> str:
@@ -460,6 +474,7 @@ class _Lifespan:
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self._state}
         app: Any = self._client.application
         self._wait = Wait(app(scope, self._receive, self._send), None, Worker(), self._client._loop)
+        self._wait.start()
         self._wait.serve(lambda: self._startup_done)
         if self._wait.done:
             self._wait.result()

@@ -11,14 +11,14 @@ from urllib.parse import parse_qsl
 
 from werkzeug.datastructures import Headers, MultiDict
 from werkzeug.datastructures.mixins import ImmutableHeadersMixin
-from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.http import remove_entity_headers
 from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Request as RequestBase
 from werkzeug.wrappers import Response as ResponseBase
 
 from . import json
-from .body import Body, nothing_to_receive, parse_multipart_sync
+from .body import Body, nothing_to_receive, parse_multipart
 from .concurrency import current_walk, is_async
 from .environ import environ_from_scope, is_environ, route_path, scope_from_environ
 from .globals import current_app
@@ -204,8 +204,7 @@ class Request(RequestBase):
         """The body as it comes from the server; `stream`, `data` and `form` are the ways to read it."""
         receive = self._receive
         body = Body(self, receive or nothing_to_receive)
-        if receive is None and "environ" not in self.__dict__:
-            body.complete = True
+        body.complete = receive is None or not self.has_body()
         return body
 
     def has_body(self) -> bool:
@@ -257,11 +256,8 @@ class Request(RequestBase):
         values = self.__dict__
         if "form" in values:
             return
-        form, files = self._parse_form()
-        values["form"] = form
-        values["files"] = files
-        values.setdefault("stream", BytesIO())
-        if current_app and current_app.debug and not files and self.mimetype != "multipart/form-data":
+        values["form"], values["files"] = self._parse_form()
+        if current_app and current_app.debug and not self.files and self.mimetype != "multipart/form-data":
             from .debughelpers import EnctypeErrorFiles
 
             values["files"] = EnctypeErrorFiles(self)
@@ -270,26 +266,21 @@ class Request(RequestBase):
         new = self.parameter_storage_class
         mimetype = self.mimetype if self.want_form_data_parsed else ""
         if mimetype == "multipart/form-data":
+            parts = None
             if self._receive is not None and "stream" not in self.__dict__:
-                body = self.body
-                body.receive_from_sync()
-                if body.parts is not None:
-                    form_items, file_items = body.parts
-                    return new(form_items), new(file_items)
-            form_items, file_items = parse_multipart_sync(self, self._get_stream_for_parsing())
-            return new(form_items), new(file_items)
+                self.body.require()
+                parts = self.body.parts
+            if parts is not None:
+                self.__dict__["stream"] = BytesIO()
+            else:
+                parts = parse_multipart(self, self._get_stream_for_parsing())
+            return new(parts.form), new(parts.files)
         if mimetype == "application/x-www-form-urlencoded":
             return new(self._parse_urlencoded()), new()
         return new(), new()
 
     def _parse_urlencoded(self) -> list[tuple[str, str]]:
-        limit = self.max_form_memory_size
-        if limit is not None and (self.content_length or 0) > limit:
-            raise RequestEntityTooLarge()
-        stream = self._get_stream_for_parsing()
-        content = stream.read(-1 if limit is None else limit + 1)
-        if limit is not None and len(content) > limit:
-            raise RequestEntityTooLarge()
+        content = self._get_stream_for_parsing().read()
         try:
             return parse_qsl(content.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
         except ValueError as error:
@@ -328,7 +319,7 @@ class Request(RequestBase):
         """Close what the request holds: uploaded files, the body on disk."""
         values = self.__dict__
         if "body" in values:
-            values["body"].close()
+            values.pop("body").close()  # which refers back to the request
         if "files" in values:
             super().close()
 

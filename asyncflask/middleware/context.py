@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from ..concurrency import Walk, current_walk, is_async, lent_worker
 from ..ctx import AppContext, RequestContext
+from ..environ import route_path
 from ..globals import _cv_app, _cv_request
 from ..routing import RouteMatcher, convert
 from ..signals import appcontext_popped, appcontext_pushed, appcontext_tearing_down, request_tearing_down
@@ -78,7 +79,10 @@ class ContextMiddleware:
         try:
             if not borrowed and appcontext_pushed.receivers:
                 await emit(appcontext_pushed, flask)
-            await self.match(ctx, walk)
+            try:
+                await self.match(ctx, walk)
+            except Exception as failed:
+                ctx.failed = failed  # raised where it is answered
             response = await self.app(scope, receive, send)
             # Nor is an answer held back by a sync callable that a timeout has left behind.
             if response is not SENT and (walk.pending or not response.is_sequence):
@@ -124,7 +128,8 @@ class ContextMiddleware:
             except HTTPException as untrusted:
                 request.routing_exception = untrusted
                 return
-        found = self.matcher.match(request.path, request.method)
+        path = route_path(request.scope)
+        found = self.matcher.match(f"/{path.lstrip('/')}" if path else "", request.method)
         if found is not None:
             target, texts = found
             if target.runs_user_code:

@@ -78,6 +78,9 @@ class AfterRequestMiddleware:
         flask = self.flask
         sender = None
         try:
+            failed = _cv_request.get().failed
+            if failed is not None:
+                raise failed
             if self._replaced is not None:
                 return await current_walk.get().call(self._replaced)
             value = await self.app(scope, receive, send)

@@ -232,25 +232,6 @@ def test_stop_iteration(fw, where):
 # Contexts and teardown
 
 
-def test_teardown_runs_once_while_the_client_keeps_the_context(fw):
-    """Flask pushes the kept context a second time, and tears it down a second time."""
-    app = fw.Flask(__name__)
-    log = []
-
-    @app.teardown_request
-    def teardown(error):
-        log.append("teardown")
-
-    @app.get("/")
-    def index():
-        return "index"
-
-    with app.test_client() as client:
-        client.get("/")
-        assert fw.request.path == "/"
-    assert len(log) == expect(fw, flask=2, asyncflask=1)
-
-
 def test_every_teardown_function_runs(fw):
     """One that fails does not keep the others from cleaning up."""
     app = fw.Flask(__name__)

@@ -335,9 +335,13 @@ class MultipartForm:
 def parse_multipart(request: Request, stream: IO[bytes]) -> MultipartForm:
     """Parse a multipart body that is there already; errors as from `MultipartForm`."""
     form = MultipartForm(request)
+    data = stream.read(65536)
+    if not data:
+        return form  # a form without any part, to those who send no boundary for that
     try:
-        while data := stream.read(65536):
+        while data:
             form.feed(data)
+            data = stream.read(65536)
         form.feed(None)
     except BaseException:
         form.close()

@@ -243,6 +243,7 @@ class FlaskClient(Client):
         self._new_contexts: list[AppContext | RequestContext] = []
         self._context_stack = ExitStack()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
         self._state: dict[str, Any] | None = None
         self._lifespan: _Lifespan | None = None
         #: What every request's environ starts with.
@@ -268,13 +269,15 @@ class FlaskClient(Client):
         :param follow_redirects: make the further requests too; the responses before the last are its ``history``.
         :param kwargs: as for `EnvironBuilder`: method, data, json, query_string, headers, ...
         """
-        response = self._open(*args, buffered=buffered, follow_redirects=follow_redirects, **kwargs)
+        self._context_stack.close()
+        response = self._make_request(*args, buffered=buffered, follow_redirects=follow_redirects, **kwargs)
         self._enter_contexts()
         return response
 
-    def _open(self, *args: Any, buffered: bool, follow_redirects: bool, **kwargs: Any) -> TestResponse:
+    def _make_request(
+        self, *args: Any, buffered: bool, follow_redirects: bool, **kwargs: Any
+    ) -> TestResponse:
         request = self._request_from(args, kwargs)
-        self._context_stack.close()
         response = super().open(request, buffered=buffered, follow_redirects=follow_redirects)
         response.json_module = self.application.json  # type: ignore[assignment]
         return response
@@ -383,6 +386,7 @@ class FlaskClient(Client):
         if self.preserve_context:
             raise RuntimeError("Cannot nest client invocations")
         self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
         await asyncio.to_thread(self._start_lifespan)
         self.preserve_context = True
         return AsyncFlaskClient(self)
@@ -411,8 +415,12 @@ class AsyncFlaskClient:
         """Make a request, see `FlaskClient.open`. The response is complete when it is returned."""
         kwargs.setdefault("follow_redirects", False)
         client = self._client
+        options = {**kwargs, "buffered": True}
+        if asyncio.current_task() is not client._task:
+            # The context is kept for the block's own task; another one cannot take it away.
+            return await asyncio.to_thread(client._make_request, *args, **options)
         client._context_stack.close()
-        response = await asyncio.to_thread(client._open, *args, **{**kwargs, "buffered": True})
+        response = await asyncio.to_thread(client._make_request, *args, **options)
         client._enter_contexts()
         return response
 

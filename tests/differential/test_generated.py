@@ -182,7 +182,8 @@ value = st.text(
 
 
 @quick
-@given(query, st.lists(pieces, max_size=3).map("/".join))
+# A second slash at the start makes the client read a host name.
+@given(query, st.lists(pieces, max_size=3).map("/".join).filter(lambda path: not path.startswith("/")))
 def test_query_strings_and_paths(query, path):
     check_parsing(get(f"/{path}", query_string=query))
 
@@ -274,7 +275,17 @@ header = st.one_of(
 )
 
 
+def has_idna_host(header: tuple[str, str]) -> bool:
+    """Flask answers a host that is no IDNA name with 400, asyncflask when the host is used."""
+    try:
+        if header[0] == "Host":
+            header[1].partition(":")[0].encode("idna")
+    except UnicodeError:
+        return False
+    return True
+
+
 @quick
-@given(st.lists(header, max_size=4, unique_by=lambda item: item[0]))
+@given(st.lists(header.filter(has_idna_host), max_size=4, unique_by=lambda item: item[0]))
 def test_headers(headers):
     check_parsing(get("/", headers=headers))

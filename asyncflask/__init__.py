@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typing as _t
+
 from . import json as json
 from .app import Flask as Flask
 from .blueprints import Blueprint as Blueprint
@@ -44,3 +46,23 @@ from .wrappers import Request as Request
 from .wrappers import Response as Response
 
 __version__ = "0.1.0.dev0"
+
+
+_OLD_NAMES = {
+    "Markup",
+    "_app_ctx_stack",
+    "_request_ctx_stack",
+    "escape",
+    "safe_join",
+    "secure_filename",
+    "signals_available",
+}
+
+if not _t.TYPE_CHECKING:  # for a type checker there are no such names
+
+    def __getattr__(name):
+        if name in _OLD_NAMES:
+            from .legacy import module_name
+
+            return module_name(__name__, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

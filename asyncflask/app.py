@@ -7,7 +7,6 @@ import sys
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, ValuesView
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from contextvars import copy_context
 from datetime import timedelta
 from inspect import isasyncgenfunction
 from logging import Logger
@@ -26,12 +25,10 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from . import cli
 from .concurrency import (
-    Walk,
     async_to_sync,
     call_from_sync,
-    current_walk,
+    inner_walk,
     is_async,
-    lent_worker,
     run_in_worker,
     run_sync,
 )
@@ -41,6 +38,7 @@ from .environ import route_path
 from .globals import _cv_app, _cv_request, g, request, session
 from .helpers import get_debug_flag, get_flashed_messages, get_load_dotenv
 from .json.provider import DefaultJSONProvider, JSONProvider
+from .lazy import lazy
 from .logging import create_logger
 from .middleware import errors, hooks
 from .middleware.context import ContextMiddleware, do_teardown_appcontext, do_teardown_request
@@ -50,7 +48,7 @@ from .middleware.hooks import AfterRequestMiddleware, BeforeRequestMiddleware
 from .middleware.sessions import SessionMiddleware
 from .router import Router, dispatch_request
 from .routing import Map, Rule
-from .scaffold import Scaffold, _endpoint_from_view_func, find_package, setupmethod
+from .scaffold import LegacyAttribute, Scaffold, _endpoint_from_view_func, find_package, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .templating import DispatchingJinjaLoader, Environment, _default_template_ctx_processor
 from .threads import WorkerPool
@@ -82,7 +80,8 @@ class Flask(Scaffold):
     :param host_matching: match rules by their ``host``.
     :param subdomain_matching: match rules by their ``subdomain`` of ``SERVER_NAME``.
     :param template_folder: the folder of templates, relative to `root_path`.
-    :param instance_path: the absolute path of the instance folder; ``instance`` next to the module, unless given.
+    :param instance_path: the absolute path of the instance folder; unless given, ``instance`` next to the
+        module.
     :param instance_relative_config: look for configuration files in the instance folder.
     :param root_path: the folder of the module, where it cannot be found by itself.
     :param lifespan: ``lifespan(app)``, an async context manager around the time that the server runs, or an
@@ -148,6 +147,9 @@ class Flask(Scaffold):
         get_converter=_make_timedelta,  # type: ignore[arg-type]
     )
 
+    before_first_request = LegacyAttribute()
+    before_first_request_funcs = LegacyAttribute()
+
     def __init__(
         self,
         import_name: str,
@@ -180,6 +182,10 @@ class Flask(Scaffold):
         self.aborter = self.make_aborter()
         #: Dumps and loads JSON for requests, responses and `asyncflask.json`.
         self.json: JSONProvider = self.json_provider_class(self)
+        if self._has_legacy_codecs():
+            from .legacy import adopt_codecs
+
+            adopt_codecs(self, self)
         #: Called with error, endpoint and values when a URL cannot be built; the first string is taken.
         self.url_build_error_handlers: list[Callable[[Exception, str, dict[str, Any]], Any]] = []
         self.teardown_appcontext_funcs: list[Callable[..., Any]] = []
@@ -222,8 +228,8 @@ class Flask(Scaffold):
             layers = self._layers = self.build_layers()
         if scope["type"] == "http":
             self._got_first_request = True
-            if self.debug:
-                layers = DebugMiddleware(layers)  # type: ignore[arg-type, assignment]
+            if self.config["DEBUG"]:
+                layers = DebugMiddleware(layers)
         await layers(scope, receive, send)
 
     def build_layers(self) -> ASGIApp:
@@ -233,6 +239,10 @@ class Flask(Scaffold):
         app = ErrorMiddleware(app, self)
         app = SessionMiddleware(app, self)
         app = AfterRequestMiddleware(app, self)
+        if "before_first_request_funcs" in self._legacy:
+            from .legacy import FirstRequestMiddleware
+
+            app = FirstRequestMiddleware(app, self)
         return ContextMiddleware(app, self)
 
     @asynccontextmanager
@@ -254,7 +264,7 @@ class Flask(Scaffold):
         """Whether anything is to be done when the server starts or ends."""
         return self._lifespan is not None
 
-    @cached_property
+    @lazy
     def worker_pool(self) -> WorkerPool:
         """The threads for sync callables: at most ``WORKER_THREADS``, joined when the server shuts down."""
         pool = WorkerPool(self.config["WORKER_THREADS"], f"{self.name}-worker")
@@ -264,7 +274,7 @@ class Flask(Scaffold):
     # -- names, configuration, resources --------------------------------------------------------
 
     @cached_property
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         """The name of the application: that of its module, or of the file that is run."""
         if self.import_name == "__main__":
             file: str | None = getattr(sys.modules["__main__"], "__file__", None)
@@ -426,7 +436,7 @@ class Flask(Scaffold):
 
     @setupmethod
     def template_global(self, name: str | None = None) -> Callable[[F], F]:
-        """Register the decorated function as a global of templates, under its name unless another is given."""
+        """Register the decorated function as a template global, under its name unless another is given."""
         return self._register_with(self.add_template_global, name)
 
     @setupmethod
@@ -649,7 +659,7 @@ class Flask(Scaffold):
 
     async def _full_dispatch_request(self) -> Response:
         scope = _cv_request.get().request.scope
-        inner = ErrorMiddleware(BeforeRequestMiddleware(Router(self), self), self)  # type: ignore[arg-type]
+        inner = ErrorMiddleware(BeforeRequestMiddleware(Router(self), self), self)
         value = await inner(scope, None, None)  # type: ignore[arg-type]
         return await hooks.finalize_request(self, value)
 
@@ -729,7 +739,7 @@ class Flask(Scaffold):
                 handlers = spec[name].get(c) if name in spec else None
                 if handlers:
                     for cls in exc_class.__mro__:
-                        handler = handlers.get(cls)  # type: ignore[arg-type]
+                        handler = handlers.get(cls)
                         if handler is not None:
                             return handler
         return None
@@ -754,7 +764,7 @@ class Flask(Scaffold):
     ) -> None:
         """Log an exception that no handler took."""
         ctx = _cv_request.get()
-        self.logger.error(f"Exception on {ctx.request.path} [{ctx.request.method}]", exc_info=exc_info)  # type: ignore[arg-type]
+        self.logger.error(f"Exception on {ctx.request.path} [{ctx.request.method}]", exc_info=exc_info)
 
     def redirect(self, location: str, code: int = 302) -> BaseResponse:
         """A response that sends the browser to another URL; `asyncflask.redirect` calls this."""
@@ -764,13 +774,13 @@ class Flask(Scaffold):
         """Make a response of what a view returned.
 
         :param rv: a string, bytes, a dict or list (as JSON), a sync or async iterator (streamed), a response,
-            a WSGI callable; or a tuple of one of them with a status, with headers, or with both in this order.
+            a WSGI callable; or a tuple of one of them with a status, with headers, or with both.
         :raises TypeError: for anything else.
         """
         status: Any = None
         headers: Any = None
         if type(rv) is str and self.response_class is Response:
-            return Response(rv)
+            return Response.of(rv.encode(), "text/html; charset=utf-8")
         if isinstance(rv, tuple):
             if len(rv) == 3:
                 rv, status, headers = rv
@@ -882,10 +892,7 @@ class Flask(Scaffold):
         await self._in_walk(do_teardown_appcontext(self, exc))
 
     async def _in_walk(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        context = copy_context()
-        walk = Walk(context, self.worker_pool, lent_worker())
-        context.run(current_walk.set, walk)
-        await walk.run(coroutine)
+        await inner_walk(self.worker_pool).run(coroutine)
 
     # -- running and testing --------------------------------------------------------------------
 
@@ -937,16 +944,16 @@ class Flask(Scaffold):
         :param use_cookies: keep cookies from one request to the next.
         :param kwargs: for `test_client_class`.
         """
-        cls = self.test_client_class
-        if cls is None:
-            from .testing import FlaskClient as cls
+        from .testing import FlaskClient
+
+        cls = self.test_client_class or FlaskClient
         return cls(self, self.response_class, use_cookies=use_cookies, **kwargs)
 
     def test_cli_runner(self, **kwargs: Any) -> FlaskCliRunner:
         """A runner for CLI commands, see `asyncflask.testing.FlaskCliRunner`."""
-        cls = self.test_cli_runner_class
-        if cls is None:
-            from .testing import FlaskCliRunner as cls
+        from .testing import FlaskCliRunner
+
+        cls = self.test_cli_runner_class or FlaskCliRunner
         return cls(self, **kwargs)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .scaffold import Scaffold, _endpoint_from_view_func, _sentinel, setupmethod
+from .scaffold import LegacyAttribute, Scaffold, _endpoint_from_view_func, _sentinel, setupmethod
 
 if TYPE_CHECKING:
     from .app import Flask
@@ -86,6 +86,8 @@ class Blueprint(Scaffold):
     :param root_path: the folder of the module, where it cannot be found by itself.
     :param cli_group: the group of its commands: its name unless given; None puts them at the top.
     """
+
+    before_app_first_request = LegacyAttribute()
 
     _got_registered_once = False
 
@@ -209,6 +211,10 @@ class Blueprint(Scaffold):
                 f"{self.static_url_path}/<path:filename>", "static", view_func=self.send_static_file
             )
         self._merge_into(app, name)
+        if self._has_legacy_codecs():
+            from .legacy import adopt_codecs
+
+            adopt_codecs(self, app)
         for deferred in self.deferred_functions:
             deferred(state)
         self._add_commands(app, name, options.get("cli_group", self.cli_group))

@@ -165,7 +165,7 @@ class Body:
             )
         if self._file is not None:
             self._file.seek(0)
-            return cast(IO[bytes], AsyncReadable(self._file))
+            return cast(IO[bytes], AsyncReadable(cast(Any, self._file)))
         return MemoryStream(b"".join(self._chunks))
 
     def receive_from_sync(self) -> None:
@@ -188,6 +188,11 @@ class Body:
             " 'await request.receive_body()', or take 'async for chunk in request.stream'."
         )
 
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether there may be files to close."""
+        return self._file is not None or self.parts is not None
+
     def close(self) -> None:
         """Close the files that hold the body and its parts."""
         if self._file is not None:
@@ -199,7 +204,7 @@ class Body:
 class MemoryStream(io.BytesIO):
     """A body in memory, to be read like a file or with ``async for``."""
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:  # type: ignore[override]
+    async def __aiter__(self) -> AsyncIterator[bytes]:
         while chunk := self.read(65536):
             yield chunk
 
@@ -207,7 +212,7 @@ class MemoryStream(io.BytesIO):
 class AsyncReadable(io.BufferedReader):
     """A body on disk, to be read like a file or with ``async for``."""
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:  # type: ignore[override]
+    async def __aiter__(self) -> AsyncIterator[bytes]:
         while chunk := await anyio.to_thread.run_sync(self.read, 65536):
             yield chunk
 
@@ -253,7 +258,7 @@ class BodyStream(io.BufferedReader):
         self._arriving = _Arriving(body)
         super().__init__(self._arriving)
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:  # type: ignore[override]
+    async def __aiter__(self) -> AsyncIterator[bytes]:
         while chunk := await self._arriving.next_chunk():
             yield chunk
 

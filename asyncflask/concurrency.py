@@ -20,16 +20,19 @@ import asyncio
 import types
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from functools import partial, wraps
 from inspect import CO_COROUTINE, iscoroutinefunction
 from queue import Empty
+from threading import get_ident
 from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import anyio
 
+from .globals import _cv_request
 from .threads import Job, Worker, WorkerPool, background_loop, borrowed, current_worker
 
 T = TypeVar("T")
@@ -43,7 +46,25 @@ _ENDED, _RAISED, _ASKED = range(3)
 _NOTHING: tuple[int, Any] = (_ENDED, None)
 _NO_CONTEXT = Context()
 
-current_walk: ContextVar[Walk] = ContextVar("asyncflask.walk")
+#: A walk that runs for sync code which waits for it, in the place of the request's own.
+_inner_walk: ContextVar[Walk | None] = ContextVar("asyncflask.inner_walk", default=None)
+
+
+def active_walk() -> Walk | None:
+    """The walk that the calling code is part of, if any."""
+    walk = _inner_walk.get()
+    if walk is None:
+        ctx = _cv_request.get(None)
+        if ctx is not None:
+            walk = ctx.walk
+    return walk
+
+
+def current_walk() -> Walk:
+    """The walk that the calling framework coroutine is part of."""
+    walk = active_walk()
+    assert walk is not None, "called outside of a walk"
+    return walk
 
 
 @types.coroutine
@@ -55,7 +76,7 @@ def is_async(func: Callable[..., Any]) -> bool:
     """Whether calling `func` gives a coroutine: an ``async def`` function or method, a partial of
     one, or an object whose ``__call__`` is one."""
     try:
-        return bool(func.__code__.co_flags & CO_COROUTINE)  # type: ignore[attr-defined]
+        return bool(func.__code__.co_flags & CO_COROUTINE)
     except AttributeError:
         while isinstance(func, partial):
             func = func.func
@@ -159,41 +180,26 @@ class Walk:
     :param worker: the thread for them if it is settled already.
     """
 
-    __slots__ = (
-        "_claimed",
-        "_context",
-        "_coroutine",
-        "_idle",
-        "_outcome",
-        "_pool",
-        "_thread_steps",
-        "blocked_on",
-        "in_thread",
-        "loop",
-        "pending",
-        "worker",
-    )
+    #: The loop that the walk runs on, once that was asked for.
+    loop: Any = None
+    #: The thread that this walk's sync callables run in, once the first has run.
+    worker: Worker | None = None
+    #: Whether the coroutine is being stepped in that thread right now.
+    in_thread = False
+    #: How many `run_in_worker` jobs of this walk are still running.
+    pending = 0
+    #: Tasks that a sync callable of this walk is waiting for.
+    blocked_on: AbstractSet[asyncio.Task[Any]] = frozenset()
+    _claimed = False
+    _thread: int | None = None
+    _idle: asyncio.Future[None] | None = None
+    _outcome: tuple[int, Any] = _NOTHING
 
-    def __init__(
-        self,
-        context: Context,
-        pool: WorkerPool | None,
-        worker: Worker | None = None,
-    ) -> None:
+    def __init__(self, context: Context, pool: WorkerPool | None, worker: Worker | None = None) -> None:
         self._context = context
         self._pool = pool
-        self._claimed = False
-        #: The thread that this walk's sync callables run in, once the first has run.
-        self.worker = worker
-        #: Whether the coroutine is being stepped in that thread right now.
-        self.in_thread = False
-        #: The loop that the walk runs on.
-        self.loop: asyncio.AbstractEventLoop | None = None
-        #: How many `run_in_worker` jobs of this walk are still running.
-        self.pending = 0
-        self._idle: asyncio.Future[None] | None = None
-        #: Tasks that a sync callable of this walk is waiting for.
-        self.blocked_on: set[asyncio.Task[Any]] = set()
+        if worker is not None:
+            self.worker = worker
 
     # -- for the code inside of the coroutine ---------------------------------------------------
 
@@ -275,10 +281,15 @@ class Walk:
         return self
 
     def __await__(self) -> Generator[Any, None, Any]:
-        self.loop = asyncio.get_running_loop()
+        self._thread = get_ident()
         try:
-            _, value = yield from self._drive()
+            asked = self._context.run(self._coroutine.send, None)
+            if self.loop is None:
+                self.loop = asyncio.get_running_loop()
+            _, value = yield from self._drive(asked)
             return value
+        except StopIteration as end:
+            return end.value  # it has never waited for anything
         finally:
             # The context refers to the walk; without this only the garbage collector would find the two.
             del self._context
@@ -287,19 +298,11 @@ class Walk:
                 cast(Worker, self.worker).release()
 
     @types.coroutine
-    def _drive(self) -> Generator[Any, None, tuple[int, Any]]:
-        """Step the coroutine until it ends, or asks to go back to the task that it came from."""
+    def _drive(self, asked: object = None) -> Generator[Any, None, tuple[int, Any]]:
+        """Do what the coroutine asks for until it ends, or asks to go back to the task that it came from."""
         step, send, throw = self._context.run, self._coroutine.send, self._coroutine.throw
         error: BaseException | None = None
         while True:
-            try:
-                if error is None:
-                    asked = step(send, None)
-                else:
-                    thrown, error = error, None
-                    asked = step(throw, thrown)
-            except StopIteration as end:
-                return _ENDED, end.value
             if asked is _TO_THREAD:
                 outcome, error = yield from self._step_in_thread()
                 if outcome[0] is _ENDED:
@@ -318,6 +321,14 @@ class Walk:
                     raise
                 except BaseException as interruption:
                     error = interruption
+            try:
+                if error is None:
+                    asked = step(send, None)
+                else:
+                    thrown, error = error, None
+                    asked = step(throw, thrown)
+            except StopIteration as end:
+                return _ENDED, end.value
 
     def _step_in_thread(self) -> Generator[Any, None, tuple[tuple[int, Any], BaseException | None]]:
         self.in_thread = True
@@ -367,7 +378,7 @@ class Walk:
 
     def _step_in_own_task(self) -> Generator[Any, None, tuple[tuple[int, Any], BaseException | None]]:
         completion = _Completion(self.loop)
-        task = self.loop.create_task(_run(self._drive()))
+        task = self.loop.create_task(_run(self._drive(_TO_LOOP)))
         task.add_done_callback(lambda _: completion.set())
         cancelled = yield from completion.wait()
         return task.result(), cancelled
@@ -382,6 +393,21 @@ class Walk:
         except BaseException:
             return
         self._coroutine.close()
+
+
+def leave_inner_walk() -> Context:
+    """A copy of the current context for a walk of its own."""
+    context = copy_context()
+    context.run(_inner_walk.set, None)
+    return context
+
+
+def inner_walk(pool: WorkerPool) -> Walk:
+    """A walk for one of the framework's coroutines within other async code."""
+    context = copy_context()
+    walk = Walk(context, pool, lent_worker())
+    context.run(_inner_walk.set, walk)
+    return walk
 
 
 async def _run(awaitable: Awaitable[T]) -> T:
@@ -434,11 +460,13 @@ async def run_in_worker(pool: WorkerPool, func: Callable[..., T], /, *args: Any,
 
 
 def _walk_of_this_loop(loop: asyncio.AbstractEventLoop) -> Walk | None:
-    walk = current_walk.get(None)
-    # While a walk is in its thread, that thread runs user code which may be waiting for us.
-    if walk is None or walk.loop is not loop or walk.in_thread:
+    walk = active_walk()
+    if walk is None:
         return None
-    return walk
+    if walk.loop is None and walk._thread == get_ident():
+        walk.loop = loop  # not asked for before its first step has ended: that takes a system call
+    # While a walk is in its thread, that thread runs user code which may be waiting for us.
+    return None if walk.loop is not loop or walk.in_thread else walk
 
 
 def lent_worker() -> Worker | None:
@@ -450,7 +478,7 @@ def lent_worker() -> Worker | None:
 def _adopt(context: Context) -> None:
     """Set here what was set in a copy of this context."""
     for variable, value in context.items():
-        if variable is not current_walk and variable.get(_NOTHING) is not value:
+        if variable is not _inner_walk and variable.get(_NOTHING) is not value:
             variable.set(value)
 
 
@@ -467,9 +495,9 @@ def run_sync(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None = None) 
     """
     walk = Walk(_NO_CONTEXT, pool)
     walk.in_thread = True
-    outer = current_walk.get(None)
+    outer = active_walk()
     walk.loop = None if outer is None else outer.loop
-    token = current_walk.set(walk)
+    token = _inner_walk.set(walk)
     try:
         if _is_running_loop():
             return _step_on_loop(coroutine, walk)
@@ -477,7 +505,7 @@ def run_sync(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None = None) 
     except StopIteration as end:
         return cast(T, end.value)
     finally:
-        current_walk.reset(token)
+        _inner_walk.reset(token)
     return _wait_for(coroutine, pool)
 
 
@@ -507,8 +535,8 @@ def _step_on_loop(coroutine: Coroutine[Any, Any, T], walk: Walk | None = None) -
         asked._asyncio_future_blocking = False
     coroutine.close()
     raise RuntimeError(
-        f"{coroutine.__qualname__!r} has to wait for something, but it was called by sync code on the"
-        " event loop, which cannot wait. Use the asynchronous form there ('await"
+        f"{getattr(coroutine, '__qualname__', coroutine)!r} has to wait for something, but it was called by"
+        " sync code on the event loop, which cannot wait. Use the asynchronous form there ('await"
         " render_template_async(...)', 'async with app.app_context():'), or make the function that"
         " leads here a plain 'def'."
     )
@@ -539,7 +567,7 @@ class Wait:
         worker: Worker,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        self._outer = current_walk.get(None)
+        self._outer = active_walk()
         if loop is None and self._outer is not None:
             loop = self._outer.loop
         if loop is None or not loop.is_running():
@@ -559,10 +587,10 @@ class Wait:
 
     def _start(self) -> None:
         walk = Walk(self.context, self._pool, self._worker)
-        self.context.run(current_walk.set, walk)
+        self.context.run(_inner_walk.set, walk)
         self.task = self.loop.create_task(self._run(walk.run(self._coroutine)))
         if self._outer is not None:
-            self._outer.blocked_on.add(self.task)
+            self._outer.blocked_on |= {self.task}
         self.task.add_done_callback(self._end)
 
     async def _run(self, walk: Walk) -> Any:
@@ -573,7 +601,7 @@ class Wait:
 
     def _end(self, task: asyncio.Task[Any]) -> None:
         if self._outer is not None:
-            self._outer.blocked_on.discard(task)
+            self._outer.blocked_on -= {task}
         self.done = True
         self.wake()
 

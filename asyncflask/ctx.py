@@ -7,7 +7,7 @@ they hold, and how tests, scripts and background work push them by hand.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import Token
 from functools import wraps
 from types import TracebackType
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.exceptions import HTTPException
 
-from .concurrency import is_async
+from .concurrency import Walk, is_async
 from .globals import _cv_app, _cv_request
 from .lazy import lazy
 from .signals import appcontext_popped, appcontext_pushed
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter
 
     from .app import Flask
-    from .typing import AfterRequestCallable, Receive
+    from .typing import AfterRequestCallable
     from .wrappers import Request
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -81,7 +81,10 @@ class AppContext:
 
     def __init__(self, app: Flask) -> None:
         self.app = app
-        self._cv_tokens: list[Token[AppContext]] = []
+
+    @lazy
+    def _cv_tokens(self) -> list[Token[AppContext]]:
+        return []
 
     @lazy
     def g(self) -> _AppCtxGlobals:
@@ -151,11 +154,20 @@ class RequestContext:
         to get one.
     :param request: the request, when it exists already.
     :param session: the session, when it is open already.
-    :param receive: the ASGI ``receive`` for the body.
     """
 
     #: Whether a server's request holds the context: then no pop is the last one.
     held = False
+    #: The messages that `get_flashed_messages` has taken out of the session.
+    flashes: list[tuple[str, str]] | None = None
+    #: The exception that no error handler took, for the teardown functions.
+    error: BaseException | None = None
+    #: What a converter raised while the URL was matched.
+    failed: Exception | None = None
+    #: The walk that serves the request; None when no server does.
+    walk: Walk | None = None
+    _session: Any = None
+    _after_request_functions: Sequence[AfterRequestCallable[Any]] = ()
 
     def __init__(
         self,
@@ -163,22 +175,18 @@ class RequestContext:
         scope: Mapping[str, Any],
         request: Request | None = None,
         session: Any = None,
-        *,
-        receive: Receive | None = None,
     ) -> None:
         self.app = app
         if request is None:
-            request = app.request_class(scope, receive=receive) if receive else app.request_class(scope)  # type: ignore[arg-type]
+            request = app.request_class(scope)
             request.json_module = app.json
         self.request: Request = request
-        self.flashes: list[tuple[str, str]] | None = None
-        self._session: Any = session
-        self._after_request_functions: list[AfterRequestCallable[Any]] = []
-        self._cv_tokens: list[tuple[Token[RequestContext], AppContext | None]] = []
-        #: The exception that no error handler took, for the teardown functions.
-        self.error: BaseException | None = None
-        #: What a converter raised while the URL was matched.
-        self.failed: Exception | None = None
+        if session is not None:
+            self._session = session
+
+    @lazy
+    def _cv_tokens(self) -> list[tuple[Token[RequestContext], AppContext | None]]:
+        return []
 
     @lazy
     def url_adapter(self) -> MapAdapter | None:
@@ -307,7 +315,7 @@ def after_this_request(f: F) -> F:
     ctx = _cv_request.get(None)
     if ctx is None:
         raise RuntimeError("'after_this_request' needs an active request, such as in a view function.")
-    ctx._after_request_functions.append(f)
+    ctx._after_request_functions = [*ctx._after_request_functions, f]
     return f
 
 

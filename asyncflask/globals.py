@@ -42,3 +42,13 @@ g: _AppCtxGlobals = LocalProxy(_cv_app, "g", unbound_message=_no_app_msg)  # typ
 request_ctx: RequestContext = LocalProxy(_cv_request, unbound_message=_no_req_msg)  # type: ignore[assignment]
 request: Request = LocalProxy(_cv_request, "request", unbound_message=_no_req_msg)  # type: ignore[assignment]
 session: SessionMixin = LocalProxy(_cv_request, "session", unbound_message=_no_req_msg)  # type: ignore[assignment]
+
+
+if not TYPE_CHECKING:  # for a type checker there are no such names
+
+    def __getattr__(name):
+        if name in ("_app_ctx_stack", "_request_ctx_stack"):
+            from .legacy import module_name
+
+            return module_name(__name__, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

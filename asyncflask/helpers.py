@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def get_debug_flag() -> bool:
     """Whether ``FLASK_DEBUG`` switches debug mode on."""
-    value = os.environ.get("FLASK_DEBUG")
+    value = os.environ.get("FLASK_DEBUG", "")
     return bool(value) and value.lower() not in {"0", "false", "no"}
 
 

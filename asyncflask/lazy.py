@@ -29,5 +29,7 @@ class lazy(Generic[T]):
     def __get__(self, instance: object | None, owner: type) -> T | lazy[T]:
         if instance is None:
             return self
-        value = instance.__dict__[self._name] = self._compute(instance)
+        value = self._compute(instance)
+        # Not through __dict__, which would make CPython keep the instance's attributes the slow way.
+        setattr(instance, self._name, value)
         return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from starlette.routing import BaseRoute, Match
 from starlette.routing import Router as StarletteRouter
@@ -21,20 +21,21 @@ class RulesRoute(BaseRoute):
 
     def __init__(self, flask: Flask) -> None:
         self.flask = flask
-        self._replaced = overridden(flask, "dispatch_request")
+        self.replaced = overridden(flask, "dispatch_request")
 
     def matches(self, scope: Any) -> tuple[Match, Any]:
         return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
 
-    async def handle(self, scope: Any, receive: Any, send: Any) -> Any:
-        if self._replaced is not None:
-            return await current_walk.get().call(self._replaced)
-        return await dispatch_request(self.flask)
+    def handle(self, scope: Any, receive: Any, send: Any) -> Any:
+        if self.replaced is not None:
+            return current_walk().call(self.replaced)
+        return dispatch_request(self.flask)
 
 
 async def dispatch_request(flask: Flask) -> Any:
     """Call the view, or raise what was wrong with the URL."""
-    request = _cv_request.get().request
+    ctx = _cv_request.get()
+    request = ctx.request
     if request.routing_exception is not None:
         flask.raise_routing_exception(request)
     rule: Any = request.url_rule
@@ -42,11 +43,11 @@ async def dispatch_request(flask: Flask) -> Any:
         return flask.make_default_options_response()
     view = flask.view_functions[rule.endpoint]
     view_args: Any = request.view_args
-    walk = current_walk.get()
     if is_async(view):
-        if walk.in_thread:
-            await walk.to_loop()
+        if ctx.walk is None or ctx.walk.in_thread:
+            await current_walk().to_loop()
         return await view(**view_args)
+    walk = current_walk()
     if getattr(rule, "blocking", True):
         return await walk.call(view, **view_args)
     await walk.to_loop()
@@ -62,10 +63,16 @@ class Router(StarletteRouter):
 
     def __init__(self, flask: Flask) -> None:
         self.rules = RulesRoute(flask)
-        super().__init__(routes=[self.rules], redirect_slashes=False, lifespan=flask.lifespan_context)
+        super().__init__(
+            routes=[self.rules], redirect_slashes=False, lifespan=cast(Any, flask.lifespan_context)
+        )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         if scope["type"] == "http":
-            return await self.rules.handle(scope, receive, send)
-        await super().__call__(scope, receive, send)
-        return None
+            rules = self.rules
+            return (
+                dispatch_request(rules.flask)
+                if rules.replaced is None
+                else rules.handle(scope, receive, send)
+            )
+        return super().__call__(scope, receive, send)

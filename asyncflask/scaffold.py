@@ -7,9 +7,10 @@ import os
 import pathlib
 import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import update_wrapper
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
 from jinja2 import BaseLoader, FileSystemLoader
@@ -39,6 +40,25 @@ def setupmethod(f: F) -> F:
     return cast(F, update_wrapper(wrapper, f))
 
 
+class LegacyAttribute:
+    """An attribute of old tutorials; what it does is in `asyncflask.legacy`, imported when it is used."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, owner: Scaffold | None, cls: type) -> Any:
+        if owner is None:
+            return self
+        from .legacy import get_attribute
+
+        return get_attribute(owner, self._name)
+
+    def __set__(self, owner: Scaffold, value: Any) -> None:
+        from .legacy import set_attribute
+
+        set_attribute(owner, self._name, value)
+
+
 class Scaffold:
     """The common part of `Flask` and `Blueprint`.
 
@@ -56,6 +76,11 @@ class Scaffold:
     name: str
     _static_folder: str | None = None
     _static_url_path: str | None = None
+
+    json_encoder = LegacyAttribute()
+    json_decoder = LegacyAttribute()
+    #: What has been set by old names.
+    _legacy: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(
         self,
@@ -97,6 +122,11 @@ class Scaffold:
 
     def _check_setup_finished(self, f_name: str) -> None:
         raise NotImplementedError
+
+    def _has_legacy_codecs(self) -> bool:
+        """Whether there is a `json_encoder` or `json_decoder` here or in a subclass."""
+        in_class = type(self).json_encoder, type(self).json_decoder
+        return bool(self._legacy) or not all(isinstance(codec, LegacyAttribute) for codec in in_class)
 
     # -- static files and templates -------------------------------------------------------------
 
@@ -258,7 +288,7 @@ class Scaffold:
 
     @setupmethod
     def after_request(self, f: F) -> F:
-        """Call `f` with each response; it returns the response to send. The last registered is called first."""
+        """Call `f` with each response; it returns the one to send. The last registered is called first."""
         self.after_request_funcs.setdefault(None, []).append(f)
         return f
 
@@ -277,7 +307,7 @@ class Scaffold:
 
     @setupmethod
     def url_value_preprocessor(self, f: F) -> F:
-        """Call `f` with endpoint and view arguments, which it may change, before the hooks of each request."""
+        """Call `f` with endpoint and view arguments, which it may change, before the hooks."""
         self.url_value_preprocessors[None].append(f)
         return f
 

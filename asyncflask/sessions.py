@@ -66,7 +66,7 @@ class NullSession(SecureCookieSession):
             " application to something unique and secret."
         )
 
-    __setitem__ = __delitem__ = clear = pop = popitem = update = setdefault = _fail  # type: ignore[assignment]
+    __setitem__ = __delitem__ = clear = pop = popitem = update = setdefault = _fail
     del _fail
 
 
@@ -212,7 +212,7 @@ class SecureCookieSessionInterface(SessionInterface):
     def save_session(self, app: Flask, session: Any, response: Response) -> None:
         if session.accessed:
             response.vary.add("Cookie")
-        attributes = {
+        attributes: dict[str, Any] = {
             "domain": self.get_cookie_domain(app),
             "path": self.get_cookie_path(app),
             "secure": self.get_cookie_secure(app),
@@ -229,7 +229,7 @@ class SecureCookieSessionInterface(SessionInterface):
             serializer = cast(URLSafeTimedSerializer, self.get_signing_serializer(app))
             response.set_cookie(
                 self.get_cookie_name(app),
-                cast(str, serializer.dumps(dict(session))),
+                serializer.dumps(dict(session)),
                 expires=self.get_expiration_time(app, session),
                 **attributes,
             )

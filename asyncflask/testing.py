@@ -266,7 +266,7 @@ class FlaskClient(Client):
 
         :param args: path and further arguments of `EnvironBuilder`, or such a builder, a request, an environ.
         :param buffered: wait for the whole of a streaming response.
-        :param follow_redirects: make the further requests too; the responses before the last are its ``history``.
+        :param follow_redirects: make the further requests too; the responses before are its ``history``.
         :param kwargs: as for `EnvironBuilder`: method, data, json, query_string, headers, ...
         """
         self._context_stack.close()
@@ -307,7 +307,7 @@ class FlaskClient(Client):
         finally:
             builder.close()
 
-    def run_wsgi_app(  # type: ignore[override]
+    def run_wsgi_app(
         self, environ: dict[str, Any], buffered: bool = False
     ) -> tuple[Iterable[bytes], str, Headers]:
         """Where Werkzeug's client calls the application."""

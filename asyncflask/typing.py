@@ -1,5 +1,7 @@
 """The types of what users register and return, under Flask's names."""
 
+# ruff: noqa: UP007 (names in quotes cannot be joined with "|" at run time)
+
 from __future__ import annotations
 
 from collections.abc import (

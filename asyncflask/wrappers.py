@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response as ResponseBase
 from . import json
 from .body import Body, nothing_to_receive, parse_multipart
 from .concurrency import current_walk, is_async
-from .environ import environ_from_scope, is_environ, route_path, scope_from_environ
+from .environ import environ_from_scope, route_path, scope_from_environ
 from .globals import current_app
 from .lazy import lazy
 from .typing import Receive, Scope, Send
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from werkzeug.routing import Rule
 
 
-class RequestHeaders(ImmutableHeadersMixin, Headers):
+class RequestHeaders(ImmutableHeadersMixin, Headers):  # type: ignore[misc]
     """The headers that the client sent; they cannot be changed."""
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
@@ -82,6 +82,9 @@ class Request(RequestBase):
     #: Whether the route was declared with ``stream=True``.
     streams_body = False
 
+    shallow = False
+    _has_files = False
+    _opened_body: Body | None = None
     _max_content_length: int | None = None
     _max_form_memory_size: int | None = None
     _max_form_parts: int | None = None
@@ -91,65 +94,67 @@ class Request(RequestBase):
         scope: Mapping[str, Any],
         populate_request: bool = True,
         shallow: bool = False,
-        *,
         receive: Receive | None = None,
     ) -> None:
         # Every other value is made from the scope when it is first wanted.
-        if is_environ(scope):
+        if "type" not in scope:
             environ = scope
             scope = scope_from_environ(environ)
             self.__dict__["environ"] = environ
             if populate_request and not shallow:
                 cast(dict[str, Any], environ)["werkzeug.request"] = self
-        self.scope = cast(Scope, scope)
+        self.scope: Scope = scope  # type: ignore[assignment]
         self.method: str = scope.get("method", "GET")
-        self.shallow = shallow
         self._receive = receive
+        #: The headers by their names in lower case, the last of each: a quick way to see what is there.
+        self.raw_headers: dict[bytes, bytes] = dict(scope["headers"])
+        if shallow:
+            self.shallow = True
 
     # -- what Werkzeug's request is made of -----------------------------------------------------
 
     @lazy
-    def headers(self) -> Headers:  # type: ignore[override]
+    def headers(self) -> Headers:
         """The headers that the client sent."""
         return RequestHeaders(self.scope["headers"])
 
     @lazy
-    def scheme(self) -> str:  # type: ignore[override]
+    def scheme(self) -> str:
         """The scheme of the URL: http, https, ws or wss."""
         scheme: str = self.scope.get("scheme", "http")
         return scheme
 
     @lazy
-    def server(self) -> tuple[str, int | None] | None:  # type: ignore[override]
+    def server(self) -> tuple[str, int | None] | None:
         """The address of the server, None when it is not known."""
         server = self.scope.get("server")
         return None if server is None else (server[0], server[1])
 
     @lazy
-    def root_path(self) -> str:  # type: ignore[override]
+    def root_path(self) -> str:
         """The prefix that the application is mounted under, without a trailing slash."""
         root_path: str = self.scope.get("root_path", "")
         return root_path.rstrip("/")
 
     @lazy
-    def path(self) -> str:  # type: ignore[override]
+    def path(self) -> str:
         """The path below `root_path`, with a leading slash."""
         return "/" + route_path(self.scope).lstrip("/")
 
     @lazy
-    def query_string(self) -> bytes:  # type: ignore[override]
+    def query_string(self) -> bytes:
         """What stands after the "?", as it was sent."""
         query_string: bytes = self.scope.get("query_string", b"")
         return query_string
 
     @lazy
-    def remote_addr(self) -> str | None:  # type: ignore[override]
+    def remote_addr(self) -> str | None:
         """The address of the client."""
         client = self.scope.get("client")
         return client[0] if client else None
 
     @lazy
-    def environ(self) -> dict[str, Any]:  # type: ignore[override]
+    def environ(self) -> dict[str, Any]:
         """The request as a WSGI environ (PEP 3333), made when it is first asked for."""
         environ: dict[str, Any] | None = self.scope.get("asyncflask.environ")
         if environ is None:
@@ -160,14 +165,14 @@ class Request(RequestBase):
         return environ
 
     @lazy
-    def args(self) -> MultiDict[str, str]:  # type: ignore[override]
+    def args(self) -> MultiDict[str, str]:
         """The parameters in the query string. Bytes that are not UTF-8 stay percent-encoded."""
         query = self.query_string.decode(errors="werkzeug.url_quote")
         pairs = parse_qsl(query, keep_blank_values=True, errors="werkzeug.url_quote") if query else ()
         return self.parameter_storage_class(pairs)
 
     @lazy
-    def full_path(self) -> str:  # type: ignore[override]
+    def full_path(self) -> str:
         """`path` with the query string."""
         return f"{self.path}?{self.query_string.decode(errors='werkzeug.url_quote')}"
 
@@ -205,15 +210,18 @@ class Request(RequestBase):
         receive = self._receive
         body = Body(self, receive or nothing_to_receive)
         body.complete = receive is None or not self.has_body()
+        self._opened_body = body
         return body
 
     def has_body(self) -> bool:
         """Whether the headers announce a body (RFC 9112 section 6.3)."""
-        for name, value in self.scope["headers"]:
-            if name == b"content-length":
-                return bool(value != b"0")
-            if name == b"transfer-encoding":
-                return True
+        headers = self.raw_headers
+        if b"content-length" in headers:
+            return headers[b"content-length"] != b"0"
+        if b"transfer-encoding" in headers:
+            return True
+        if self.method == "GET":
+            return False
         # Over HTTP/2 and later a body needs no announcement.
         return self.scope.get("http_version", "1.1")[0] not in "01" and self.method not in ("GET", "HEAD")
 
@@ -227,7 +235,7 @@ class Request(RequestBase):
         self.streams_body = False
 
     @lazy
-    def stream(self) -> IO[bytes]:  # type: ignore[override]
+    def stream(self) -> IO[bytes]:
         """The body as a file. Reading it leaves nothing for `form` and `data`, as in Flask.
 
         On a route declared with ``stream=True`` these are the chunks as they
@@ -257,6 +265,7 @@ class Request(RequestBase):
         if "form" in values:
             return
         values["form"], values["files"] = self._parse_form()
+        self._has_files = bool(values["files"])
         if current_app and current_app.debug and not self.files and self.mimetype != "multipart/form-data":
             from .debughelpers import EnctypeErrorFiles
 
@@ -313,14 +322,14 @@ class Request(RequestBase):
             return self.on_json_loading_failed(ValueError("nested too deeply"))
 
     def has_something_to_close(self) -> bool:
-        return "body" in self.__dict__ or "files" in self.__dict__
+        """Whether there are files: uploaded ones, the body on disk."""
+        return self._has_files or (self._opened_body is not None and self._opened_body.is_on_disk)
 
     def close(self) -> None:
         """Close what the request holds: uploaded files, the body on disk."""
-        values = self.__dict__
-        if "body" in values:
-            values.pop("body").close()  # which refers back to the request
-        if "files" in values:
+        if self._opened_body is not None:
+            self._opened_body.close()
+        if self._has_files:
             super().close()
 
     # -- Flask's additions ----------------------------------------------------------------------
@@ -374,9 +383,6 @@ def _file_wrapper(file: IO[bytes], buffer_size: int = 8192) -> Any:
     return FileWrapper(file, max(buffer_size, 256 * 1024))
 
 
-_TEXT_HTML = ("Content-Type", "text/html; charset=utf-8")
-
-
 class Response(ResponseBase):
     """A Werkzeug response that is also an ASGI application.
 
@@ -388,37 +394,33 @@ class Response(ResponseBase):
     json_module = json
     autocorrect_location_header = False
 
-    def __init__(
-        self,
-        response: Any = None,
-        status: Any = None,
-        headers: Any = None,
-        mimetype: str | None = None,
-        content_type: str | None = None,
-        direct_passthrough: bool = False,
-    ) -> None:
-        if (
-            headers is None
-            and mimetype is None
-            and content_type is None
-            and status is None
-            and (type(response) is str or type(response) is bytes)
-            and self.default_mimetype == "text/html"
-            and self.default_status == 200
-            and self.automatically_set_content_length
-            and not direct_passthrough
-        ):
-            # What nearly every view returns, without asking the questions that have no other answer.
-            body = response.encode() if type(response) is str else response
-            self.headers = Headers.__new__(Headers)
-            self.headers._list = [_TEXT_HTML, ("Content-Length", str(len(body)))]  # type: ignore[attr-defined]
-            self._status = "200 OK"
-            self._status_code = 200
-            self.direct_passthrough = False
-            self._on_close: list[Callable[[], Any]] = []
-            self.response = [body]
-            return
-        super().__init__(response, status, headers, mimetype, content_type, direct_passthrough)
+    #: Whether a subclass makes its instances in a way of its own.
+    _asks_questions = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._asks_questions = cls.__init__ is not ResponseBase.__init__ or cls.default_status != 200
+
+    # What `of` leaves as it is.
+    _status = "200 OK"
+    _status_code = 200
+    direct_passthrough = False
+
+    @classmethod
+    def of(cls, body: bytes, content_type: str) -> Response:
+        """A response with status 200, as nearly every view wants it, without the questions of `__init__`.
+
+        :param body: the body.
+        :param content_type: the whole of the Content-Type header.
+        """
+        if cls._asks_questions:
+            return cls(body, content_type=content_type)
+        response = cls.__new__(cls)
+        headers = response.headers = Headers.__new__(Headers)
+        headers._list = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
+        response.response = [body]
+        response._on_close = []
+        return response
 
     @property
     def max_cookie_size(self) -> int:  # type: ignore[override]
@@ -438,14 +440,8 @@ class Response(ResponseBase):
         loop; either is closed at the end, also when the client goes away.
         """
         status = self._status_code
-        if not 100 <= status <= 999:
-            raise ValueError(
-                f"{self.status!r} cannot be sent: HTTP status codes have three digits."
-                " Set a code, or a string such as '404 Not Found'."
-            )
-        if status >= 600:
-            _teach_uvicorn(status)
-        without_body = scope.get("method") == "HEAD" or status < 200 or status == 204 or status == 304
+        if not 200 <= status < 600:
+            _check_status(status, self._status)
         start: dict[str, Any] = {
             "type": "http.response.start",
             "status": status,
@@ -455,15 +451,15 @@ class Response(ResponseBase):
             # What does not go over the wire, for the test client: the reason and how names are written.
             start["asyncflask.status"] = self.status
             start["asyncflask.names"] = [name for name, _ in self.headers]
-        if self.is_sequence:
+        without_body = scope["method"] == "HEAD" or status == 304 or status == 204 or status < 200
+        parts: Any = self.response
+        if type(parts) is list or type(parts) is tuple:
             if without_body:
                 body = b""
+            elif len(parts) == 1 and type(parts[0]) is bytes:
+                body = parts[0]
             else:
-                parts = cast(list[Any], self.response)
-                if len(parts) == 1 and type(parts[0]) is bytes:
-                    body = parts[0]
-                else:
-                    body = b"".join(self.iter_encoded())
+                body = b"".join(self.iter_encoded())
             await send(start)
             await send({"type": "http.response.body", "body": body})
             return
@@ -483,7 +479,7 @@ class Response(ResponseBase):
                 await send({"type": "http.response.body", "body": body, "more_body": True})
 
     async def _send_sync(self, send: Send) -> None:
-        walk = current_walk.get()
+        walk = current_walk()
         iterator = iter(cast(Iterable[Any], self.response))
         while True:
             await walk.to_thread()
@@ -497,26 +493,28 @@ class Response(ResponseBase):
 
     def asgi_headers(self) -> list[tuple[bytes, bytes]]:
         """The headers as ASGI wants them, with those that follow from status and body."""
-        if self._status_code in (204, 304) or self._status_code < 200:
+        status = self._status_code
+        items: list[tuple[str, str]] = self.headers._list
+        has_length = not self.automatically_set_content_length
+        if status == 304 or status < 200 or status == 204:
             headers = Headers(self.headers)
-            if self._status_code == 304:
+            if status == 304:
                 remove_entity_headers(headers)
             else:
                 headers.remove("Content-Length")
             items = headers.to_wsgi_list()
             has_length = True
-        else:
-            items = self.headers._list  # type: ignore[attr-defined]
-            has_length = False
         raw = []
         for name, value in items:
-            lower = name.lower()
-            if lower == "content-length":
+            raw_name = _raw_names.get(name)
+            if raw_name is None:
+                raw.append(_raw_header(name, value))
+                raw_name = raw[-1][0]
+            else:
+                raw.append((raw_name, value.encode("latin-1")))
+            if raw_name == b"content-length":
                 has_length = True
-            elif lower == "location" or lower == "content-location":
-                value = iri_to_uri(value)
-            raw.append((lower.encode("latin-1"), value.encode("latin-1")))
-        if not has_length and self.automatically_set_content_length and self.is_sequence:
+        if not has_length and self.is_sequence:
             raw.append((b"content-length", str(sum(map(len, self.iter_encoded()))).encode()))
         return raw
 
@@ -533,7 +531,7 @@ class Response(ResponseBase):
 
         Every one of them is called; the first exception is raised at the end.
         """
-        walk = current_walk.get()
+        walk = current_walk()
         errors: list[BaseException] = []
         closers: list[Callable[[], Any]] = []
         body: Any = self.response
@@ -554,6 +552,33 @@ class Response(ResponseBase):
                 errors.append(error)
         if errors:
             raise errors[0]
+
+
+#: Header names as ASGI wants them, by how they were written.
+_raw_names: dict[str, bytes] = {}
+
+
+def _raw_header(name: str, value: str) -> tuple[bytes, bytes]:
+    raw = _raw_names.get(name)
+    if raw is None:
+        raw = name.lower().encode("latin-1")
+        if not raw or any(byte <= 32 or byte in b':"(),/;<=>?@[\\]{}' or byte >= 127 for byte in raw):
+            raise ValueError(f"{name!r} cannot be sent: it is no name of a header (RFC 9110 section 5.1).")
+        if raw == b"location" or raw == b"content-location":
+            return raw, iri_to_uri(value).encode("latin-1")
+        if len(_raw_names) < 500:
+            _raw_names[name] = raw
+    return raw, value.encode("latin-1")
+
+
+def _check_status(code: int, status: str) -> None:
+    if not 100 <= code <= 999:
+        raise ValueError(
+            f"{status!r} cannot be sent: HTTP status codes have three digits. Set a code, or a string such as"
+            " '404 Not Found'."
+        )
+    if code >= 600:
+        _teach_uvicorn(code)
 
 
 def _teach_uvicorn(status: int) -> None:

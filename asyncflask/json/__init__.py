@@ -88,3 +88,13 @@ def jsonify(*args: Any, **kwargs: Any) -> Response:
     if provider is None:
         provider = current_app.json  # raises, and says what is missing
     return provider.response(*args, **kwargs)
+
+
+if not TYPE_CHECKING:  # for a type checker there are no such names
+
+    def __getattr__(name):
+        if name in ("JSONDecoder", "JSONEncoder", "htmlsafe_dump", "htmlsafe_dumps"):
+            from ..legacy import module_name
+
+            return module_name(__name__, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

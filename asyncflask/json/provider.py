@@ -9,10 +9,12 @@ import uuid
 import weakref
 from collections.abc import Callable
 from datetime import date
+from functools import lru_cache
 from json import encoder as _stdlib
-from typing import IO, TYPE_CHECKING, Any, AnyStr
+from typing import IO, TYPE_CHECKING, Any, AnyStr, cast
 
 from werkzeug.http import http_date
+from werkzeug.utils import get_content_type
 
 if TYPE_CHECKING:
     from ..app import Flask
@@ -30,7 +32,7 @@ class JSONProvider:
     """
 
     def __init__(self, app: Flask) -> None:
-        self._app: Flask = weakref.proxy(app)
+        self._app: Flask = cast("Flask", weakref.proxy(app))
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         """Serialize a value to JSON text.
@@ -96,6 +98,11 @@ def _default(o: Any) -> Any:
     if hasattr(o, "__html__"):
         return str(o.__html__())
     raise TypeError(f"Object of type {type(o).__name__} is not JSON serializable")
+
+
+@lru_cache(8)
+def _content_type(mimetype: str) -> str:
+    return get_content_type(mimetype, "utf-8")
 
 
 class _Encoder(json.JSONEncoder):
@@ -207,4 +214,4 @@ class DefaultJSONProvider(JSONProvider):
             text = self.dumps(obj, indent=2)
         else:
             text = self.dumps(obj, separators=(",", ":"))
-        return self._app.response_class(f"{text}\n", mimetype=self.mimetype)
+        return self._app.response_class.of(f"{text}\n".encode(), _content_type(self.mimetype))

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException
 
-from ..concurrency import Walk, current_walk, is_async, lent_worker
+from ..concurrency import Walk, _inner_walk, current_walk, is_async, leave_inner_walk, lent_worker
 from ..ctx import AppContext, RequestContext
 from ..environ import route_path
 from ..globals import _cv_app, _cv_request
 from ..routing import RouteMatcher, convert
 from ..signals import appcontext_popped, appcontext_pushed, appcontext_tearing_down, request_tearing_down
 from ..typing import Receive, Scope, Send
-from ..wrappers import Response
+from ..wrappers import Request, Response
 from . import SENT, Layer, overridden
 from .disconnect import Connection, until_disconnect
 from .signals import emit
@@ -36,7 +36,7 @@ class ContextMiddleware:
         self.app = app
         self.flask = flask
         self.matcher = RouteMatcher(
-            flask.url_map,  # type: ignore[arg-type]
+            flask.url_map,
             subdomains=flask.url_map.host_matching
             or flask.subdomain_matching
             or overridden(flask, "create_url_adapter") is not None,
@@ -44,23 +44,24 @@ class ContextMiddleware:
         self._teardown: Callable[..., Awaitable[None]] = do_teardown_request
         self._teardown_app: Callable[..., Awaitable[None]] = do_teardown_appcontext
         if (replaced := overridden(flask, "do_teardown_request")) is not None:
-            self._teardown = lambda app, ctx, error: current_walk.get().call(replaced, error)
+            self._teardown = lambda app, ctx, error: current_walk().call(replaced, error)
         if (replaced_app := overridden(flask, "do_teardown_appcontext")) is not None:
-            self._teardown_app = lambda app, error: current_walk.get().call(replaced_app, error)
+            self._teardown_app = lambda app, error: current_walk().call(replaced_app, error)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        flask = self.flask
-        worker = None if current_walk.get(None) is None else lent_worker()
-        walk = Walk(copy_context(), flask.worker_pool, worker)
-        await walk.run(self.walk(walk, scope, receive, send))
+            return self.app(scope, receive, send)
+        if _cv_request.get(None) is None and _inner_walk.get() is None:
+            walk = Walk(copy_context(), self.flask.worker_pool)
+        else:
+            walk = Walk(leave_inner_walk(), self.flask.worker_pool, lent_worker())
+        return walk.run(self.walk(walk, scope, receive, send))
 
     async def walk(self, walk: Walk, scope: Scope, receive: Receive, send: Send) -> None:
         flask = self.flask
-        current_walk.set(walk)
-        ctx = RequestContext(flask, scope, receive=receive)
+        request = flask.request_class(scope, True, False, receive)
+        ctx = RequestContext(flask, scope, request)
+        ctx.walk = walk
         # A server's context is nobody's; the test client's is the test's own, and its `g` is to be seen.
         client = scope.get("asyncflask.client")
         app_ctx: Any = None if client is None else _cv_app.get(None)
@@ -79,30 +80,36 @@ class ContextMiddleware:
         try:
             if not borrowed and appcontext_pushed.receivers:
                 await emit(appcontext_pushed, flask)
-            try:
-                await self.match(ctx, walk)
-            except Exception as failed:
-                ctx.failed = failed  # raised where it is answered
+            if not self.match(request):
+                await self.match_with_werkzeug(ctx, walk)
             response = await self.app(scope, receive, send)
             # Nor is an answer held back by a sync callable that a timeout has left behind.
-            if response is not SENT and (walk.pending or not response.is_sequence):
+            if response is not SENT and (type(response.response) is not list or walk.pending):
                 streamed = True
                 await walk.to_loop()
-                async with until_disconnect(ctx.request, receive) as connection:
+                async with until_disconnect(request, receive) as connection:
                     await response(scope, receive, send)
         except BaseException as raised:
             error = raised
         try:
-            await self.end(ctx, walk, response if streamed else None, error, borrowed)
+            if (
+                streamed
+                or flask.teardown_request_funcs
+                or flask.teardown_appcontext_funcs
+                or walk.pending
+                or request.has_something_to_close()
+                or self.has_more_to_end()
+            ):
+                await self.end(ctx, walk, response if streamed else None, error, borrowed)
         except BaseException as failed:
             if error is not None and failed is not error:
                 failed.__context__ = error
             raise
         finally:
-            ctx.held = False
-            if not borrowed:
-                app_ctx.held = False
             if client is not None:
+                ctx.held = False
+                if not borrowed:
+                    app_ctx.held = False
                 client.keep(app_ctx, ctx)
         if connection is not None and connection.lost:
             return
@@ -110,7 +117,8 @@ class ContextMiddleware:
             raise error
         if response is SENT or streamed:
             return
-        await walk.to_loop()
+        if walk.in_thread:
+            await walk.to_loop()
         if response._on_close:
             try:
                 await response(scope, receive, send)
@@ -119,33 +127,51 @@ class ContextMiddleware:
         else:
             await response(scope, receive, send)
 
-    async def match(self, ctx: RequestContext, walk: Walk) -> None:
-        """Find the rule. What is wrong with the URL is raised later, when the hooks have run."""
+    def match(self, request: Request) -> bool:
+        """Find the rule, if that is all there is to it."""
+        scope = request.scope
+        path: str = route_path(scope) if scope.get("root_path") else scope["path"]
+        if path[:2] == "//":
+            return False
+        found = self.matcher.match(path, request.method)
+        if found is None or self.flask.config["TRUSTED_HOSTS"] is not None:
+            return False
+        target, texts = found
+        if target.runs_user_code:
+            return False
+        view_args = convert(target, texts) if texts else {**target.defaults}
+        if view_args is None:
+            return False
+        request.url_rule = target.rule
+        request.view_args = view_args
+        request.streams_body = target.stream
+        return True
+
+    async def match_with_werkzeug(self, ctx: RequestContext, walk: Walk) -> None:
+        """Find the rule the long way. What is wrong with the URL is raised later, when the hooks have run."""
         request = ctx.request
-        if self.flask.config["TRUSTED_HOSTS"] is not None:
-            try:
-                _ = ctx.url_adapter
-            except HTTPException as untrusted:
-                request.routing_exception = untrusted
-                return
-        path = route_path(request.scope)
-        found = self.matcher.match(f"/{path.lstrip('/')}" if path else "", request.method)
-        if found is not None:
-            target, texts = found
-            if target.runs_user_code:
-                view_args = await walk.call(convert, target, texts)
+        try:
+            _ = ctx.url_adapter  # which checks the host
+        except HTTPException as untrusted:
+            request.routing_exception = untrusted
+            return
+        try:
+            if self.matcher.runs_user_code:
+                await walk.call(ctx.match_request)
             else:
-                view_args = convert(target, texts)
-            if view_args is not None:
-                request.url_rule = target.rule
-                request.view_args = view_args
-                request.streams_body = target.stream
-                return
-        if self.matcher.runs_user_code:
-            await walk.call(ctx.match_request)
-        else:
-            ctx.match_request()
+                ctx.match_request()
+        except Exception as failed:
+            ctx.failed = failed  # a converter; raised where it is answered
         request.streams_body = getattr(request.url_rule, "stream", False)
+
+    def has_more_to_end(self) -> bool:
+        return bool(
+            request_tearing_down.receivers
+            or appcontext_tearing_down.receivers
+            or appcontext_popped.receivers
+            or self._teardown is not do_teardown_request
+            or self._teardown_app is not do_teardown_appcontext
+        )
 
     async def end(
         self,
@@ -156,22 +182,8 @@ class ContextMiddleware:
         borrowed: bool,
     ) -> None:
         """Close and tear down, once, whatever else happens to the request meanwhile."""
-        flask = self.flask
-        if (
-            streamed is None
-            and not walk.pending
-            and not flask.teardown_request_funcs
-            and not flask.teardown_appcontext_funcs
-            and not ctx.request.has_something_to_close()
-            and not request_tearing_down.receivers
-            and not appcontext_tearing_down.receivers
-            and not appcontext_popped.receivers
-            and self._teardown is do_teardown_request
-            and self._teardown_app is do_teardown_appcontext
-        ):
-            return
         error = ctx.error if error is None else error
-        if error is not None and flask.should_ignore_error(error):
+        if error is not None and self.flask.should_ignore_error(error):
             error = None
         coroutine = self._end(ctx, walk, streamed, error, borrowed)
         if streamed is not None or walk.pending or self._has_async_teardown():
@@ -210,7 +222,7 @@ class ContextMiddleware:
 
 async def do_teardown_request(app: Flask, ctx: RequestContext, error: BaseException | None) -> None:
     """Call the `teardown_request` functions, all of them; the first exception is raised at the end."""
-    walk = current_walk.get()
+    walk = current_walk()
     failures: list[Exception] = []
     for name in (*ctx.request.blueprints, None):
         for func in reversed(app.teardown_request_funcs.get(name, ())):
@@ -223,7 +235,7 @@ async def do_teardown_request(app: Flask, ctx: RequestContext, error: BaseExcept
 
 async def do_teardown_appcontext(app: Flask, error: BaseException | None) -> None:
     """Call the `teardown_appcontext` functions, all of them; the first exception is raised at the end."""
-    walk = current_walk.get()
+    walk = current_walk()
     failures: list[Exception] = []
     for func in reversed(app.teardown_appcontext_funcs):
         await collect(failures, walk.call(func, error))

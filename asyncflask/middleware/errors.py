@@ -35,7 +35,7 @@ class ErrorMiddleware:
         except Exception as error:
             replaced = overridden(self.flask, "handle_user_exception")
             if replaced is not None:
-                return await current_walk.get().call(replaced, error)
+                return await current_walk().call(replaced, error)
             return await handle_user_exception(self.flask, error)
 
 
@@ -49,11 +49,11 @@ async def handle_user_exception(app: Flask, error: Exception) -> Any:
     if isinstance(error, HTTPException) and not app.trap_http_exception(error):
         replaced = overridden(app, "handle_http_exception")
         if replaced is not None:
-            return await current_walk.get().call(replaced, error)
+            return await current_walk().call(replaced, error)
         return await handle_http_exception(app, error)
     handler = app._find_error_handler(error, _cv_request.get().request.blueprints)
     if handler is not None:
-        return await current_walk.get().call(handler, error)
+        return await current_walk().call(handler, error)
     if isinstance(error, StarletteHTTPException):
         return await handle_user_exception(app, _from_starlette(error))
     raise error
@@ -67,7 +67,7 @@ async def handle_http_exception(app: Flask, error: HTTPException) -> Any:
     handler = app._find_error_handler(error, _cv_request.get().request.blueprints)
     if handler is None:
         return error
-    return await current_walk.get().call(handler, error)
+    return await current_walk().call(handler, error)
 
 
 def _from_starlette(error: StarletteHTTPException) -> HTTPException:
@@ -102,5 +102,5 @@ async def handle_exception(app: Flask, error: Exception) -> Any:
     server_error = InternalServerError(original_exception=error)
     handler = app._find_error_handler(server_error, _cv_request.get().request.blueprints)
     if handler is not None:
-        return await current_walk.get().call(handler, server_error)
+        return await current_walk().call(handler, server_error)
     return server_error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException
@@ -14,7 +15,7 @@ from ..signals import request_finished, request_started
 from ..typing import Message, Receive, Scope, Send
 from . import SENT, Layer, overridden
 from .errors import handle_exception
-from .sessions import save_session
+from .sessions import has_session_to_save, save_session
 from .signals import emit
 
 if TYPE_CHECKING:
@@ -30,21 +31,31 @@ class BeforeRequestMiddleware:
         self.flask = flask
         self._replaced = overridden(flask, "preprocess_request")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
+        flask = self.flask
+        if (
+            flask.before_request_funcs
+            or flask.url_value_preprocessors
+            or request_started.receivers
+            or self._replaced is not None
+            or _cv_request.get().request.has_body()
+        ):
+            return self._run_first(scope, receive, send)
+        return self.app(scope, receive, send)
+
+    async def _run_first(self, scope: Scope, receive: Receive, send: Send) -> Any:
         flask = self.flask
         ctx = _cv_request.get()
         request = ctx.request
         if request.routing_exception is None and not request.streams_body and request.has_body():
-            await current_walk.get().to_loop()
+            await current_walk().to_loop()
             await request.body.receive()
         if request_started.receivers:
             await emit(request_started, flask)
         if self._replaced is not None:
-            value = await current_walk.get().call(self._replaced)
-        elif flask.before_request_funcs or flask.url_value_preprocessors:
-            value = await preprocess_request(flask, ctx)
+            value = await current_walk().call(self._replaced)
         else:
-            value = None
+            value = await preprocess_request(flask, ctx)
         if value is not None:
             return value
         return await self.app(scope, receive, send)
@@ -52,17 +63,19 @@ class BeforeRequestMiddleware:
 
 async def preprocess_request(app: Flask, ctx: RequestContext) -> Any:
     """Call the URL value preprocessors, then the `before_request` functions until one gives a value."""
-    walk = current_walk.get()
+    walk = current_walk()
     request = ctx.request
     names = (None, *reversed(request.blueprints))
-    for name in names:
-        for func in app.url_value_preprocessors.get(name, ()):
-            await walk.call(func, request.endpoint, request.view_args)
-    for name in names:
-        for func in app.before_request_funcs.get(name, ()):
-            value = await walk.call(func)
-            if value is not None:
-                return value
+    if app.url_value_preprocessors:
+        for name in names:
+            for func in app.url_value_preprocessors.get(name, ()):
+                await walk.call(func, request.endpoint, request.view_args)
+    if app.before_request_funcs:
+        for name in names:
+            for func in app.before_request_funcs.get(name, ()):
+                value = await walk.call(func)
+                if value is not None:
+                    return value
     return None
 
 
@@ -73,30 +86,42 @@ class AfterRequestMiddleware:
         self.app = app
         self.flask = flask
         self._replaced = overridden(flask, "full_dispatch_request")
+        self._replaced_process = overridden(flask, "process_response")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         flask = self.flask
+        ctx = _cv_request.get()
         sender = None
         try:
-            failed = _cv_request.get().failed
-            if failed is not None:
-                raise failed
+            if ctx.failed is not None:
+                raise ctx.failed
             if self._replaced is not None:
-                return await current_walk.get().call(self._replaced)
+                return await current_walk().call(self._replaced)
             value = await self.app(scope, receive, send)
-            if is_asgi_app(value):
-                await current_walk.get().to_loop()
-                sender = _Sender(flask, _cv_request.get(), send)
+            if type(value) is not str and is_asgi_app(value):
+                await current_walk().to_loop()
+                sender = _Sender(flask, ctx, send)
                 await value(scope, receive, sender)
                 return SENT
+            if type(value) is str or type(value) is dict:
+                response = flask.make_response(value)
+                if not (
+                    flask.after_request_funcs
+                    or ctx._after_request_functions
+                    or request_finished.receivers
+                    or self._replaced_process
+                    or has_session_to_save(flask, ctx)
+                ):
+                    return response
+                value = response
             return await finalize_request(flask, value)
         except Exception as error:
             if sender is not None and sender.started:
                 raise
-            _cv_request.get().error = error
+            ctx.error = error
             replaced = overridden(flask, "handle_exception")
             if replaced is not None:
-                return await current_walk.get().call(replaced, error)
+                return await current_walk().call(replaced, error)
             return await finalize_request(flask, await handle_exception(flask, error), True)
 
 
@@ -106,14 +131,15 @@ async def finalize_request(app: Flask, value: Any, from_error_handler: bool = Fa
     :param from_error_handler: log what they raise instead of raising it: there is an error already.
     """
     if callable(value) and not isinstance(value, WerkzeugResponse | HTTPException):
-        await current_walk.get().to_thread()  # a WSGI application
+        await current_walk().to_thread()  # a WSGI application
     response = app.make_response(value)
     try:
+        ctx = _cv_request.get()
         replaced = overridden(app, "process_response")
         if replaced is not None:
-            response = await current_walk.get().call(replaced, response)
-        else:
-            response = await process_response(app, _cv_request.get(), response)
+            response = await current_walk().call(replaced, response)
+        elif app.after_request_funcs or ctx._after_request_functions or has_session_to_save(app, ctx):
+            response = await process_response(app, ctx, response)
         if request_finished.receivers:
             await emit(request_finished, app, response=response)
     except Exception:
@@ -125,21 +151,29 @@ async def finalize_request(app: Flask, value: Any, from_error_handler: bool = Fa
 
 async def process_response(app: Flask, ctx: RequestContext, response: Response) -> Response:
     """Call the `after_this_request` and `after_request` functions, then save the session."""
-    if ctx._after_request_functions or app.after_request_funcs:
-        walk = current_walk.get()
+    if ctx._after_request_functions:
+        walk = current_walk()
         for func in ctx._after_request_functions:
             response = await walk.call(func, response)
+    if app.after_request_funcs:
+        walk = current_walk()
         for name in (*ctx.request.blueprints, None):
             for func in reversed(app.after_request_funcs.get(name, ())):
                 response = await walk.call(func, response)
-    await save_session(app, ctx, response)
+    if has_session_to_save(app, ctx):
+        await save_session(app, ctx, response)
     return response
 
 
 def is_asgi_app(value: object) -> bool:
     """Whether a view's value is an ASGI application that is not a response of ours: a Starlette
     response, a FastAPI application, an ``async def app(scope, receive, send)``."""
-    return callable(value) and not isinstance(value, WerkzeugResponse) and is_async(value)
+    return (
+        type(value) is not str
+        and callable(value)
+        and not isinstance(value, WerkzeugResponse)
+        and is_async(value)
+    )
 
 
 class _Sender:
@@ -166,5 +200,5 @@ class _Sender:
         response = await process_response(self._app, self._ctx, response)
         if request_finished.receivers:
             await emit(request_finished, self._app, response=response)
-        await current_walk.get().to_loop()
+        await current_walk().to_loop()
         return {**message, "status": response.status_code, "headers": response.asgi_headers()}

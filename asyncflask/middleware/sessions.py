@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from ..concurrency import current_walk
@@ -28,13 +29,18 @@ class SessionMiddleware:
         self.app = app
         self.flask = flask
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
         interface = self.flask.session_interface
-        if not is_lazy(interface):
-            ctx = _cv_request.get()
-            if ctx._session is None:
-                session = await current_walk.get().call(interface.open_session, self.flask, ctx.request)
-                ctx._session = interface.make_null_session(self.flask) if session is None else session
+        if type(interface) is SecureCookieSessionInterface or is_lazy(interface):
+            return self.app(scope, receive, send)
+        return self._open_first(scope, receive, send)
+
+    async def _open_first(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        interface = self.flask.session_interface
+        ctx = _cv_request.get()
+        if ctx._session is None:
+            session = await current_walk().call(interface.open_session, self.flask, ctx.request)
+            ctx._session = interface.make_null_session(self.flask) if session is None else session
         return await self.app(scope, receive, send)
 
 
@@ -47,22 +53,26 @@ def is_lazy(interface: SessionInterface) -> bool:
     )
 
 
+def has_session_to_save(app: Flask, ctx: RequestContext) -> bool:
+    """Whether `save_session` may have something to do."""
+    if ctx._session is not None:
+        return True
+    interface = app.session_interface
+    if type(interface) is not SecureCookieSessionInterface and not is_lazy(interface):
+        return True
+    # Nobody used it. It may be permanent, and such a cookie is sent again with each response.
+    cookies = ctx.request.raw_headers.get(b"cookie")
+    return cookies is not None and app.config["SESSION_REFRESH_EACH_REQUEST"]
+
+
 async def save_session(app: Flask, ctx: RequestContext, response: Response) -> None:
     """Let the session interface add the session to the response."""
     interface = app.session_interface
-    if not is_lazy(interface):
-        if not interface.is_null_session(ctx._session):
-            await current_walk.get().call(interface.save_session, app, ctx._session, response)
-        return
     if ctx._session is None:
-        # Nobody used it. It may be permanent, and such a cookie is sent again with each response.
-        if not (app.config["SESSION_REFRESH_EACH_REQUEST"] and _has_cookie(app, ctx)):
-            return
         ctx.open_session()
-    if not interface.is_null_session(ctx._session):
+    if interface.is_null_session(ctx._session):
+        return
+    if is_lazy(interface):
         interface.save_session(app, ctx._session, response)
-
-
-def _has_cookie(app: Flask, ctx: RequestContext) -> bool:
-    name = app.session_interface.get_cookie_name(app).encode()
-    return any(key == b"cookie" and name in value for key, value in ctx.request.scope["headers"])
+    else:
+        await current_walk().call(interface.save_session, app, ctx._session, response)

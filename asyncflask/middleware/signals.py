@@ -16,6 +16,6 @@ async def emit(signal: Signal, app: Flask, **values: Any) -> None:
     """Call the receivers of a signal, sync and async ones, each in its place."""
     if signal.is_muted:
         return
-    walk = current_walk.get()
+    walk = current_walk()
     for receiver in signal.receivers_for(app):
         await walk.call(receiver, app, **values)

@@ -1,0 +1,70 @@
+"""What is done with this project again and again: ``nox -s NAME``, ``nox -l`` lists them."""
+
+from __future__ import annotations
+
+import signal
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "tests", "docs"]
+
+GROUPS = nox.project.load_toml("pyproject.toml")
+
+
+def install(session: nox.Session, *groups: str, project: bool = True) -> None:
+    """Install the project, editable, and groups of its dependencies."""
+    packages = nox.project.dependency_groups(GROUPS, *groups)
+    session.install("--quiet", *(["--editable", "."] if project else []), *packages)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Serve the example blog on http://127.0.0.1:5000 until Ctrl-C (``-- --port 8000``: elsewhere)."""
+    install(session)
+    # Or a nox that is told to end would leave the server behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    command = ("python", "-m", "examples.blog", *session.posargs)
+    session.run(*command, interrupt_timeout=1, terminate_timeout=10)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests, the benchmarks' own included (``-- -k name``: some of them)."""
+    install(session, "tests", "bench")
+    session.run("pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the style of everything."""
+    install(session, "lint", project=False)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of the package, strictly."""
+    install(session, "types")
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into build/docs, where a broken link is an error, and run its examples."""
+    install(session, "docs", "tests")
+    session.run(
+        "sphinx-build", "--quiet", "--fail-on-warning", "--keep-going", "--nitpicky", "docs", "build/docs"
+    )
+    session.run("pytest", "tests/test_docs.py", *session.posargs)
+    session.log("Read it: build/docs/index.html")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Time asyncflask beside Starlette, Flask and Quart (``-- --cases plain``: see tests/benchmarks)."""
+    install(session, "bench")
+    session.run("python", "-m", "tests.benchmarks.inprocess", *session.posargs)

@@ -876,12 +876,21 @@ class Flask(Scaffold):
         """A coroutine function: `func` itself, or, for a sync one, `sync_to_async` of it."""
         return func if is_async(func) else self.sync_to_async(func)
 
-    def call_from_sync(self, func: Callable[..., Any], *args: Any) -> Any:
+    def call_from_sync(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call a function of the user, sync or async, from sync code such as `render_template`.
 
-        :raises RuntimeError: on the event loop, when the function is async and has to wait.
+        :raises RuntimeError: on the event loop outside of a request, when the function is async and has to
+            wait.
         """
-        return call_from_sync(self.worker_pool, func, *args)
+        return call_from_sync(self.worker_pool, func, *args, **kwargs)
+
+    def waiting(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that calls `func` with `call_from_sync`; for the async receivers of signals."""
+
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return self.call_from_sync(func, *args, **kwargs)
+
+        return wrapper
 
     async def async_teardown_request(self, exc: BaseException | None) -> None:
         """`do_teardown_request`, from async code."""

@@ -10,9 +10,8 @@ the chunks itself, as they come (`BodyStream`).
 
 from __future__ import annotations
 
-import asyncio
 import io
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from tempfile import SpooledTemporaryFile, TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -22,7 +21,8 @@ from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestEntityToo
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
-from .concurrency import async_to_sync
+from .bridge import can_wait
+from .concurrency import async_to_sync, is_running_loop
 from .typing import Receive
 
 if TYPE_CHECKING:
@@ -175,11 +175,12 @@ class Body:
         """
         if self.complete:
             return
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
+        if is_running_loop() and not can_wait():
+            self._cannot_receive()
+        else:
             async_to_sync(self.receive, None)()
-            return
+
+    def _cannot_receive(self) -> None:
         if self._request.routing_exception is not None:
             self.complete = True  # nothing is received for a request that leads nowhere
             return
@@ -234,16 +235,12 @@ class _Arriving(io.RawIOBase):
         return await self._body.next_chunk()
 
     def readinto(self, buffer: Any) -> int:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            read: Callable[[], Coroutine[Any, Any, bytes]] = self.next_chunk
-            chunk: bytes = async_to_sync(read, None)()
-        else:
+        if is_running_loop() and not can_wait():
             raise RuntimeError(
                 "request.stream cannot be read like a file on the event loop, which cannot wait: use"
                 " 'async for chunk in request.stream'."
             )
+        chunk: bytes = async_to_sync(self.next_chunk, None)()
         size = min(len(buffer), len(chunk))
         buffer[:size] = chunk[:size]
         self._rest = chunk[size:]

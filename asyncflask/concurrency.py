@@ -32,6 +32,7 @@ from weakref import WeakKeyDictionary
 
 import anyio
 
+from .bridge import bridged, can_wait, wait
 from .globals import _cv_request
 from .threads import Job, Worker, WorkerPool, background_loop, borrowed, current_worker
 
@@ -186,6 +187,8 @@ class Walk:
     worker: Worker | None = None
     #: Whether the coroutine is being stepped in that thread right now.
     in_thread = False
+    #: Whether sync code called by async functions may have to wait, see `bridge`.
+    is_bridged = False
     #: How many `run_in_worker` jobs of this walk are still running.
     pending = 0
     #: Tasks that a sync callable of this walk is waiting for.
@@ -212,12 +215,15 @@ class Walk:
         if is_async(func):
             if self.in_thread:
                 await _switch(_TO_LOOP)
-            return await func(*args, **kwargs)
+            coroutine = func(*args, **kwargs)
+            return await bridged(coroutine) if self.is_bridged else await coroutine
         if not self.in_thread:
             await _switch(_TO_THREAD)
         result = func(*args, **kwargs)
         if is_awaitable(result):
             await _switch(_TO_LOOP)
+            if self.is_bridged and isinstance(result, Coroutine):
+                return await bridged(result)
             return await result
         return result
 
@@ -402,7 +408,7 @@ def leave_inner_walk() -> Context:
     return context
 
 
-def inner_walk(pool: WorkerPool) -> Walk:
+def inner_walk(pool: WorkerPool | None) -> Walk:
     """A walk for one of the framework's coroutines within other async code."""
     context = copy_context()
     walk = Walk(context, pool, lent_worker())
@@ -499,7 +505,9 @@ def run_sync(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None = None) 
     walk.loop = None if outer is None else outer.loop
     token = _inner_walk.set(walk)
     try:
-        if _is_running_loop():
+        if is_running_loop():
+            if can_wait():
+                return cast(T, wait(inner_walk(pool).run(coroutine)))
             return _step_on_loop(coroutine, walk)
         coroutine.send(None)  # with nothing async in it, this is all there is to do
     except StopIteration as end:
@@ -509,16 +517,18 @@ def run_sync(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None = None) 
     return _wait_for(coroutine, pool)
 
 
-def call_from_sync(pool: WorkerPool | None, func: Callable[..., Any], /, *args: Any) -> Any:
+def call_from_sync(pool: WorkerPool | None, func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Call a user function, sync or async, from sync code, and return its result.
 
     :raises RuntimeError: on an event loop's thread, when the function is async and has to wait.
     """
-    result = func(*args)
+    result = func(*args, **kwargs)
     if not is_awaitable(result):
         return result
     if isinstance(result, Coroutine):
-        return _step_on_loop(result) if _is_running_loop() else _wait_for(result, pool)
+        if not is_running_loop():
+            return _wait_for(result, pool)
+        return wait(result) if can_wait() else _step_on_loop(result)
     return call_from_sync(pool, _run, result)
 
 
@@ -542,7 +552,7 @@ def _step_on_loop(coroutine: Coroutine[Any, Any, T], walk: Walk | None = None) -
     )
 
 
-def _is_running_loop() -> bool:
+def is_running_loop() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -588,7 +598,11 @@ class Wait:
     def _start(self) -> None:
         walk = Walk(self.context, self._pool, self._worker)
         self.context.run(_inner_walk.set, walk)
-        self.task = self.loop.create_task(self._run(walk.run(self._coroutine)))
+        coroutine = self._coroutine
+        if self._outer is not None and self._outer.is_bridged:
+            walk.is_bridged = True
+            coroutine = _run(bridged(coroutine))
+        self.task = self.loop.create_task(self._run(walk.run(coroutine)))
         if self._outer is not None:
             self._outer.blocked_on |= {self.task}
         self.task.add_done_callback(self._end)
@@ -604,6 +618,10 @@ class Wait:
             self._outer.blocked_on -= {task}
         self.done = True
         self.wake()
+
+    def cancel(self) -> None:
+        """Cancel the coroutine. Callable from any thread."""
+        self.loop.call_soon_threadsafe(lambda: self.task is not None and self.task.cancel())
 
     def wake(self) -> None:
         """Let `serve` look at its condition."""
@@ -639,7 +657,12 @@ class Wait:
 def _wait_for(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None) -> T:
     wait = Wait(coroutine, pool, current_worker() or Worker())
     wait.start()
-    wait.serve()
+    try:
+        wait.serve()
+    except KeyboardInterrupt:
+        wait.cancel()  # its clean-up is to run before the interrupt goes on
+        wait.serve()
+        raise
     _adopt(wait.context)
     return cast(T, wait.result())
 
@@ -658,6 +681,8 @@ def async_to_sync(func: Callable[..., Coroutine[Any, Any, T]], pool: WorkerPool 
     @wraps(func)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         coroutine = func(*args, **kwargs)
-        return coroutine if _is_running_loop() else _wait_for(coroutine, pool)
+        if not is_running_loop():
+            return _wait_for(coroutine, pool)
+        return wait(coroutine) if can_wait() else coroutine
 
     return wrapper

@@ -100,7 +100,7 @@ class AppContext:
         """Make this the active context."""
         self._cv_tokens.append(_cv_app.set(self))
         if appcontext_pushed.receivers:
-            appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
+            appcontext_pushed.send(self.app, _async_wrapper=self.app.waiting)
 
     def pop(self, exc: BaseException | None = _sentinel) -> None:
         """Make the context before it active again; the last pop runs the teardown functions.
@@ -113,7 +113,7 @@ class AppContext:
         finally:
             self._reset()
         if appcontext_popped.receivers:
-            appcontext_popped.send(self.app, _async_wrapper=self.app.ensure_sync)
+            appcontext_popped.send(self.app, _async_wrapper=self.app.waiting)
 
     def _reset(self) -> None:
         active = _cv_app.get(None)
@@ -143,7 +143,7 @@ class AppContext:
         finally:
             self._reset()
         if appcontext_popped.receivers:
-            appcontext_popped.send(self.app, _async_wrapper=self.app.ensure_sync)
+            appcontext_popped.send(self.app, _async_wrapper=self.app.waiting)
 
 
 class RequestContext:

@@ -29,7 +29,7 @@ class DebugFilesKeyError(KeyError, AssertionError):
             " <form> element."
         )
         if names:
-            self.msg += f" The browser sent these file names instead: {', '.join(map(repr, names))}."
+            self.msg += f" This was submitted: {', '.join(map(repr, names))}."
 
     def __str__(self) -> str:
         return self.msg
@@ -55,8 +55,8 @@ class FormDataRoutingRedirect(AssertionError):
         error = request.routing_exception
         assert isinstance(error, RequestRedirect)
         super().__init__(
-            f"A {request.method} request was sent to {request.url!r}, whose canonical URL is"
-            f" {error.new_url!r}. The redirect there would make the browser drop the form data."
+            f"A {request.method} request was sent to {request.url!r}, and routing redirects to the canonical"
+            f" URL '{error.new_url}'. The redirect there would make the browser drop the form data."
             " Send it to the canonical URL, or register the rule the way that it is used."
         )
 

@@ -87,9 +87,7 @@ def scope_from_environ(environ: Mapping[str, Any]) -> Scope:
     headers = []
     for key, value in environ.items():
         if key.startswith("HTTP_") and key not in ("HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"):
-            headers.append(
-                (key[5:].replace("_", "-").lower().encode("latin-1"), str(value).encode("latin-1"))
-            )
+            headers.append((key[5:].replace("_", "-").lower().encode("latin-1"), _header_value(value)))
         elif key in ("CONTENT_TYPE", "CONTENT_LENGTH") and value:
             headers.append((key.replace("_", "-").lower().encode("latin-1"), _header_value(value)))
     root_path = _from_wsgi(environ.get("SCRIPT_NAME", "")).rstrip("/")

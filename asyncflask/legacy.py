@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from asyncio import wrap_future
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextvars import ContextVar, Token
 from threading import Lock, get_ident
@@ -245,15 +245,19 @@ class FirstRequestMiddleware:
         # None of asyncio's: requests may be on different loops, as those of test clients are.
         self._running: Future[None] | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
-        if scope["type"] == "http" and not self._done:
-            ctx = _cv_request.get()
-            # A request that one of the functions makes cannot wait for them to be done.
-            if ctx.failed is None and not _among_first_request_funcs.get():
-                try:
-                    await self._run_once()
-                except Exception as error:
-                    ctx.failed = error  # raised where it is answered
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
+        # A request that one of the functions makes cannot wait for them to be done.
+        if self._done or scope["type"] != "http" or _among_first_request_funcs.get():
+            return self.app(scope, receive, send)
+        return self._call_first(scope, receive, send)
+
+    async def _call_first(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        ctx = _cv_request.get()
+        if ctx.failed is None:
+            try:
+                await self._run_once()
+            except Exception as error:
+                ctx.failed = error  # raised where it is answered
         return await self.app(scope, receive, send)
 
     async def _run_once(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from starlette.routing import BaseRoute, Match
 from starlette.routing import Router as StarletteRouter
 
+from .bridge import bridged
 from .concurrency import current_walk, is_async, is_awaitable
 from .globals import _cv_request
 from .middleware import overridden
@@ -46,7 +47,8 @@ async def dispatch_request(flask: Flask) -> Any:
     if is_async(view):
         if ctx.walk is None or ctx.walk.in_thread:
             await current_walk().to_loop()
-        return await view(**view_args)
+        coroutine = view(**view_args)
+        return await bridged(coroutine) if ctx.walk is not None and ctx.walk.is_bridged else await coroutine
     walk = current_walk()
     if getattr(rule, "blocking", True):
         return await walk.call(view, **view_args)

@@ -85,10 +85,10 @@ class DispatchingJinjaLoader(BaseLoader):
 def _render(app: Flask, template: Template, context: dict[str, Any]) -> str:
     app.update_template_context(context)
     if before_render_template.receivers:
-        before_render_template.send(app, _async_wrapper=app.ensure_sync, template=template, context=context)
+        before_render_template.send(app, _async_wrapper=app.waiting, template=template, context=context)
     text = template.render(context)
     if template_rendered.receivers:
-        template_rendered.send(app, _async_wrapper=app.ensure_sync, template=template, context=context)
+        template_rendered.send(app, _async_wrapper=app.waiting, template=template, context=context)
     return text
 
 
@@ -129,11 +129,11 @@ async def render_template_async(
 
 def _stream(app: Flask, template: Template, context: dict[str, Any]) -> Iterator[str]:
     app.update_template_context(context)
-    before_render_template.send(app, _async_wrapper=app.ensure_sync, template=template, context=context)
+    before_render_template.send(app, _async_wrapper=app.waiting, template=template, context=context)
 
     def generate() -> Iterator[str]:
         yield from template.generate(context)
-        template_rendered.send(app, _async_wrapper=app.ensure_sync, template=template, context=context)
+        template_rendered.send(app, _async_wrapper=app.waiting, template=template, context=context)
 
     stream = generate()
     return cast("Iterator[str]", stream_with_context(stream)) if request else stream

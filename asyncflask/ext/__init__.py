@@ -43,5 +43,4 @@ class ExtensionImporter(MetaPathFinder, Loader):
 
 
 # First, because submodules could also be found where the extension has them, and would be copies.
-if not any(isinstance(finder, ExtensionImporter) for finder in sys.meta_path):
-    sys.meta_path.insert(0, ExtensionImporter())
+sys.meta_path.insert(0, ExtensionImporter())

@@ -13,7 +13,15 @@ from ..ctx import AppContext, RequestContext
 from ..environ import route_path
 from ..globals import _cv_app, _cv_request
 from ..routing import RouteMatcher, convert
-from ..signals import appcontext_popped, appcontext_pushed, appcontext_tearing_down, request_tearing_down
+from ..signals import (
+    appcontext_popped,
+    appcontext_pushed,
+    appcontext_tearing_down,
+    before_render_template,
+    message_flashed,
+    request_tearing_down,
+    template_rendered,
+)
 from ..typing import Receive, Scope, Send
 from ..wrappers import Request, Response
 from . import SENT, Layer, overridden
@@ -40,6 +48,16 @@ class ContextMiddleware:
             subdomains=flask.url_map.host_matching
             or flask.subdomain_matching
             or overridden(flask, "create_url_adapter") is not None,
+        )
+        #: Whether sync functions such as `render_template` call async ones that the user has registered.
+        self.has_async_in_sync = any(
+            is_async(func)
+            for functions in (
+                *flask.template_context_processors.values(),
+                *flask.url_default_functions.values(),
+                flask.url_build_error_handlers,
+            )
+            for func in functions
         )
         self._teardown: Callable[..., Awaitable[None]] = do_teardown_request
         self._teardown_app: Callable[..., Awaitable[None]] = do_teardown_appcontext
@@ -73,6 +91,14 @@ class ContextMiddleware:
         ctx.held = True
         _cv_request.set(ctx)
 
+        if (
+            self.has_async_in_sync
+            or before_render_template.receivers
+            or template_rendered.receivers
+            or message_flashed.receivers
+        ):
+            walk.is_bridged = True
+
         error: BaseException | None = None
         response: Any = SENT
         streamed = False
@@ -82,6 +108,8 @@ class ContextMiddleware:
                 await emit(appcontext_pushed, flask)
             if not self.match(request):
                 await self.match_with_werkzeug(ctx, walk)
+            if request.has_body() and (request.streams_body or request.routing_exception is not None):
+                walk.is_bridged = True  # `request.form` may have to wait for the body
             response = await self.app(scope, receive, send)
             # Nor is an answer held back by a sync callable that a timeout has left behind.
             if response is not SENT and (type(response.response) is not list or walk.pending):

@@ -1,0 +1,82 @@
+"""Sync code on the event loop that waits all the same.
+
+An `async def` view calls `render_template`, which calls a context processor, and
+that is `async def` and waits for a database. Between the two is a sync function,
+which cannot await. A greenlet can be left in the middle of it: the coroutine
+is stepped in one, `wait` switches out of it with what is to be awaited, and back
+into it with the result.
+
+That costs about a microsecond a step, so only those requests are bridged that may
+need it, see `ContextMiddleware`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import partial
+from typing import Any, TypeVar
+
+from greenlet import getcurrent, greenlet
+
+T = TypeVar("T")
+
+
+class _Bridged(greenlet):
+    """A greenlet that steps a coroutine."""
+
+
+class _Wanted:
+    """What sync code waits for."""
+
+    __slots__ = ("awaitable",)
+
+    def __init__(self, awaitable: Awaitable[Any]) -> None:
+        self.awaitable = awaitable
+
+
+def can_wait() -> bool:
+    """Whether `wait` may be called here."""
+    return isinstance(getcurrent(), _Bridged)
+
+
+def wait(awaitable: Awaitable[T]) -> T:
+    """Await something from sync code that a bridged coroutine has called."""
+    parent = getcurrent().parent
+    assert parent is not None, "called outside of a bridged coroutine"
+    result: T = parent.switch(_Wanted(awaitable))
+    return result
+
+
+class bridged:
+    """Await a coroutine in which sync code can `wait`.
+
+    :param coroutine: a coroutine that is stepped on the event loop only.
+    """
+
+    __slots__ = ("_coroutine",)
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._coroutine = coroutine
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        step: Callable[[], Any] = partial(self._coroutine.send, None)
+        while True:
+            child = _Bridged(step)
+            child.gr_context = getcurrent().gr_context
+            try:
+                asked = child.switch()
+                while isinstance(asked, _Wanted):
+                    try:
+                        result = yield from asked.awaitable.__await__()
+                    except BaseException as error:
+                        asked = child.throw(error)
+                    else:
+                        asked = child.switch(result)
+            except StopIteration as end:
+                return end.value
+            try:
+                yield asked
+            except BaseException as error:
+                step = partial(self._coroutine.throw, error)
+            else:
+                step = partial(self._coroutine.send, None)

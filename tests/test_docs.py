@@ -10,6 +10,7 @@ from __future__ import annotations
 import doctest
 import http.client
 import importlib.util
+import logging
 import os
 import re
 import shlex
@@ -23,6 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -94,10 +96,13 @@ def name(section: Section) -> str:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where a reader would work, with what an example changes in the process undone afterwards."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    return tmp_path
+    with mock.patch.dict(os.environ):
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+        yield tmp_path
+    logging.getLogger("hello").handlers.clear()
 
 
 def run(file: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:

@@ -22,27 +22,24 @@ import asyncflask.logging
 
 packages = pytest.mark.parametrize("package", [flask, asyncflask], ids=["flask", "asyncflask"])
 
-# Stands for the root logger: pytest puts handlers of its own on that.
+# Stands for the root logger, which has handlers of pytest's own.
 PARENT = "tests_of_logging"
 
 
 @pytest.fixture(autouse=True)
 def parent() -> Iterator[logging.Logger]:
-    """A logger that passes nothing on, above those of the tests' applications."""
+    """A logger that, like the root logger, has nothing above it; the tests' loggers are below it."""
     logger = logging.getLogger(PARENT)
-    logger.propagate = False
-    logger.setLevel(logging.WARNING)  # the root logger's level
+    above, logger.parent = logger.parent, None
+    logger.setLevel(logging.root.level)
     yield logger
-    for name in [
-        PARENT,
-        *(name for name in logging.root.manager.loggerDict if name.startswith(f"{PARENT}.")),
-    ]:
-        used = logging.getLogger(name)
-        used.handlers.clear()
-        used.filters.clear()
-        used.setLevel(logging.NOTSET)
-        used.propagate = True
-        used.disabled = False
+    logger.parent = above
+    for name in [PARENT, *logging.root.manager.loggerDict]:
+        if name == PARENT or name.startswith(f"{PARENT}."):
+            used = logging.getLogger(name)
+            used.handlers.clear()
+            used.setLevel(logging.NOTSET)
+            used.propagate = True
 
 
 def new_app(package: ModuleType, name: str = "app") -> Any:
@@ -259,7 +256,6 @@ def test_dict_config_can_name_the_stream(package: ModuleType) -> None:
     logging.config.dictConfig(
         {
             "version": 1,
-            "incremental": False,
             "disable_existing_loggers": False,
             "formatters": {"short": {"format": "%(levelname)s: %(message)s"}},
             "handlers": {
@@ -269,7 +265,7 @@ def test_dict_config_can_name_the_stream(package: ModuleType) -> None:
                     "formatter": "short",
                 }
             },
-            "loggers": {PARENT: {"level": "INFO", "handlers": ["errors"], "propagate": False}},
+            "loggers": {PARENT: {"level": "INFO", "handlers": ["errors"]}},
         }
     )
     app = new_app(package)

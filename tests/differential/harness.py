@@ -256,13 +256,10 @@ REGISTER = {
     "route", "get", "post", "put", "patch", "delete", "endpoint", "add_url_rule", "before_request",
     "before_app_request", "after_request", "after_app_request", "after_this_request", "teardown_request",
     "teardown_app_request", "teardown_appcontext", "errorhandler", "app_errorhandler",
-    "register_error_handler", "url_value_preprocessor", "app_url_value_preprocessor",
+    "register_error_handler", "url_value_preprocessor", "app_url_value_preprocessor", "context_processor",
+    "app_context_processor", "url_defaults", "app_url_defaults",
 }  # fmt: skip
-"""Methods that register a function which may be ``async def``.
-
-Context processors, ``url_defaults`` and signal receivers may be too, but a synchronous ``render_template`` or
-``url_for`` on the event loop cannot wait for them: the cases where they are awaited name them.
-"""
+"""Methods that register a function which may be ``async def``."""
 
 VIEW_METHODS = {"dispatch_request", "get", "post", "put", "patch", "delete", "head", "options"}
 

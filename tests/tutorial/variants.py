@@ -41,13 +41,6 @@ REGISTERING = frozenset(
         "url_value_preprocessor",
         "app_url_value_preprocessor",
         "command",
-    }
-)
-
-# Called while a template is rendered or a URL is built, which user code does without awaiting: such a
-# function can be `async def`, but there is no moment at which it could be suspended.
-REGISTERING_WITHOUT_AWAIT = frozenset(
-    {
         "context_processor",
         "app_context_processor",
         "url_defaults",
@@ -158,7 +151,7 @@ class _Functions(ast.NodeTransformer):
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
         if VIEW_BASES & {_last_name(base) for base in node.bases}:
             node.body = [
-                self._convert(item, suspend=True)
+                self._convert(item)
                 if isinstance(item, ast.FunctionDef) and item.name in VIEW_METHODS
                 else item
                 for item in node.body
@@ -169,19 +162,16 @@ class _Functions(ast.NodeTransformer):
         self.generic_visit(node)
         decorators = {_last_name(decorator) for decorator in node.decorator_list}
         if decorators & REGISTERING or node.name in self.by_name:
-            return self._convert(node, suspend=True)
-        if decorators & REGISTERING_WITHOUT_AWAIT:
-            return self._convert(node, suspend=False)
+            return self._convert(node)
         return node
 
-    def _convert(self, node: ast.FunctionDef, *, suspend: bool) -> ast.AsyncFunctionDef:
+    def _convert(self, node: ast.FunctionDef) -> ast.AsyncFunctionDef:
         self.changed += 1
         fields = {name: getattr(node, name) for name in node._fields}
         converted = ast.copy_location(ast.AsyncFunctionDef(**fields), node)
-        if suspend:
-            after_docstring = 0 if ast.get_docstring(node) is None else 1
-            converted.body = list(node.body)
-            converted.body[after_docstring:after_docstring] = ast.parse("await asyncio.sleep(0)").body
+        after_docstring = 0 if ast.get_docstring(node) is None else 1
+        converted.body = list(node.body)
+        converted.body[after_docstring:after_docstring] = ast.parse("await asyncio.sleep(0)").body
         return converted
 
 

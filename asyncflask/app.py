@@ -234,8 +234,8 @@ class Flask(Scaffold):
 
     def build_layers(self) -> ASGIApp:
         """What a request goes through, from the outside in."""
-        app: Any = Router(self)
-        app = BeforeRequestMiddleware(app, self)
+        router = Router(self)
+        app: Any = BeforeRequestMiddleware(router, self)
         app = ErrorMiddleware(app, self)
         app = SessionMiddleware(app, self)
         app = AfterRequestMiddleware(app, self)
@@ -243,7 +243,7 @@ class Flask(Scaffold):
             from .legacy import FirstRequestMiddleware
 
             app = FirstRequestMiddleware(app, self)
-        return ContextMiddleware(app, self)
+        return ContextMiddleware(app, self, router)
 
     @asynccontextmanager
     async def lifespan_context(self, app: Any) -> AsyncIterator[Mapping[str, Any] | None]:
@@ -763,8 +763,7 @@ class Flask(Scaffold):
         exc_info: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None],
     ) -> None:
         """Log an exception that no handler took."""
-        ctx = _cv_request.get()
-        self.logger.error(f"Exception on {ctx.request.path} [{ctx.request.method}]", exc_info=exc_info)
+        self.logger.error(f"Exception on {request.path} [{request.method}]", exc_info=exc_info)
 
     def redirect(self, location: str, code: int = 302) -> BaseResponse:
         """A response that sends the browser to another URL; `asyncflask.redirect` calls this."""

@@ -243,17 +243,19 @@ class Walk:
         A cancellation that arrives meanwhile is raised when it is over. Code in
         it can still use timeouts of its own.
         """
+        cancelled = None
         try:
             await self.to_loop()
-            await _switch(_TO_OWN_TASK)
-        except BaseException:
-            coroutine.close()
-            raise
+        except asyncio.CancelledError as error:
+            cancelled = error  # it has waited for the thread, and now has to wait for this
+        await _switch(_TO_OWN_TASK)
         try:
             return await coroutine
         finally:
             await self.to_loop()
             await _switch(_BACK_TO_TASK)
+            if cancelled is not None:
+                raise cancelled
 
     async def settled(self) -> None:
         """Wait until no sync callable of this walk runs any more."""
@@ -460,9 +462,11 @@ async def run_in_worker(pool: WorkerPool, func: Callable[..., T], /, *args: Any,
         pool.submit(work)
     else:
         walk.job_started(work, pool)
-    result = await ended
-    _adopt(context)
-    return result
+    try:
+        return await ended
+    finally:
+        if not ended.cancelled():
+            _adopt(context)
 
 
 def _walk_of_this_loop(loop: asyncio.AbstractEventLoop) -> Walk | None:

@@ -202,6 +202,10 @@ class RequestContext:
         session.accessed = True
         return session
 
+    @session.setter
+    def session(self, session: Any) -> None:
+        self._session = session
+
     def open_session(self) -> Any:
         """Open the session now, from sync code, without marking it as accessed."""
         interface = self.app.session_interface

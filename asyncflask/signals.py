@@ -6,31 +6,54 @@ arguments listed below. It may be ``def`` or ``async def``.
 
 from __future__ import annotations
 
-from blinker import Namespace
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from blinker import ANY, NamedSignal, Namespace
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Signal(NamedSignal):
+    """One of the framework's signals."""
+
+    #: Whether any of them has ever had a receiver: one question for the hot path instead of ten.
+    in_use = False
+
+    def connect(self, receiver: F, sender: Any = ANY, weak: bool = True) -> F:
+        Signal.in_use = True
+        return super().connect(receiver, sender, weak)
+
 
 # For the framework's own signals; an extension has a namespace of its own.
 _signals = Namespace()
 
+
+def _signal(name: str) -> Signal:
+    signal = _signals[name] = Signal(name)
+    return signal
+
+
 #: Before a template is rendered: `template`, `context` (a dict, may be changed).
-before_render_template = _signals.signal("before-render-template")
+before_render_template = _signal("before-render-template")
 #: After a template was rendered: `template`, `context`.
-template_rendered = _signals.signal("template-rendered")
+template_rendered = _signal("template-rendered")
 
 #: Before the first hook of a request; the request context is there.
-request_started = _signals.signal("request-started")
+request_started = _signal("request-started")
 #: After the last `after_request` function: `response`.
-request_finished = _signals.signal("request-finished")
+request_finished = _signal("request-finished")
 #: An exception that no handler took: `exception`. HTTP errors and handled exceptions do not count.
-got_request_exception = _signals.signal("got-request-exception")
+got_request_exception = _signal("got-request-exception")
 #: After the teardown functions of the request, also after an error: `exc`, the exception or None.
-request_tearing_down = _signals.signal("request-tearing-down")
+request_tearing_down = _signal("request-tearing-down")
 
 #: An application context became the current one.
-appcontext_pushed = _signals.signal("appcontext-pushed")
+appcontext_pushed = _signal("appcontext-pushed")
 #: After the teardown functions of the application context: `exc`, the exception or None.
-appcontext_tearing_down = _signals.signal("appcontext-tearing-down")
+appcontext_tearing_down = _signal("appcontext-tearing-down")
 #: An application context is no longer the current one.
-appcontext_popped = _signals.signal("appcontext-popped")
+appcontext_popped = _signal("appcontext-popped")
 
 #: A message was flashed: `message`, `category`.
-message_flashed = _signals.signal("message-flashed")
+message_flashed = _signal("message-flashed")

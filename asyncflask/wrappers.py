@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from inspect import isasyncgen
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -108,6 +108,12 @@ class Request(RequestBase):
         self._receive = receive
         #: The headers by their names in lower case, the last of each: a quick way to see what is there.
         self.raw_headers: dict[bytes, bytes] = dict(scope["headers"])
+        #: Whether the headers announce a body (RFC 9112 section 6.3).
+        self.has_body = (
+            b"content-length" in self.raw_headers
+            or b"transfer-encoding" in self.raw_headers
+            or (self.method != "GET" and self._needs_no_announcement())
+        )
         if shallow:
             self.shallow = True
 
@@ -209,21 +215,13 @@ class Request(RequestBase):
         """The body as it comes from the server; `stream`, `data` and `form` are the ways to read it."""
         receive = self._receive
         body = Body(self, receive or nothing_to_receive)
-        body.complete = receive is None or not self.has_body()
+        body.complete = receive is None or not self.has_body
         self._opened_body = body
         return body
 
-    def has_body(self) -> bool:
-        """Whether the headers announce a body (RFC 9112 section 6.3)."""
-        headers = self.raw_headers
-        if b"content-length" in headers:
-            return headers[b"content-length"] != b"0"
-        if b"transfer-encoding" in headers:
-            return True
-        if self.method == "GET":
-            return False
-        # Over HTTP/2 and later a body needs no announcement.
-        return self.scope.get("http_version", "1.1")[0] not in "01" and self.method not in ("GET", "HEAD")
+    def _needs_no_announcement(self) -> bool:
+        # Over HTTP/2 and later a body may come without a header that says so.
+        return self.method != "HEAD" and self.scope.get("http_version", "1.1")[0] not in "01"
 
     async def receive_body(self) -> None:
         """Receive the whole body, on a route declared with ``stream=True``; afterwards `form`,
@@ -399,12 +397,19 @@ class Response(ResponseBase):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._asks_questions = cls.__init__ is not ResponseBase.__init__ or cls.default_status != 200
+        cls._asks_questions = (
+            cls.__init__ is not ResponseBase.__init__
+            or cls.default_status != 200
+            or not cls.automatically_set_content_length
+        )
 
     # What `of` leaves as it is.
     _status = "200 OK"
     _status_code = 200
     direct_passthrough = False
+    _on_close: Sequence[Callable[[], Any]] = ()  # type: ignore[assignment]
+    #: The content type of a response made by `of` for as long as nobody has asked for its headers.
+    _only_content_type: str | None = None
 
     @classmethod
     def of(cls, body: bytes, content_type: str) -> Response:
@@ -416,11 +421,19 @@ class Response(ResponseBase):
         if cls._asks_questions:
             return cls(body, content_type=content_type)
         response = cls.__new__(cls)
-        headers = response.headers = Headers.__new__(Headers)
-        headers._list = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
         response.response = [body]
-        response._on_close = []
+        response._only_content_type = content_type
         return response
+
+    @lazy
+    def headers(self) -> Headers:
+        """The headers."""
+        headers = Headers()
+        if self._only_content_type is not None:
+            headers["Content-Type"] = self._only_content_type
+            headers["Content-Length"] = str(sum(map(len, self.iter_encoded())))
+            self._only_content_type = None
+        return headers
 
     @property
     def max_cookie_size(self) -> int:  # type: ignore[override]
@@ -442,17 +455,29 @@ class Response(ResponseBase):
         status = self._status_code
         if not 200 <= status < 600:
             _check_status(status, self._status)
-        start: dict[str, Any] = {
-            "type": "http.response.start",
-            "status": status,
-            "headers": self.asgi_headers(),
-        }
+        start: dict[str, Any] = {"type": "http.response.start", "status": status}
+        parts: Any = self.response
+        if (
+            self._only_content_type is not None
+            and status == 200
+            and scope["method"] != "HEAD"
+            and type(parts) is list
+            and type(parts[0]) is bytes
+        ):
+            body = parts[0]
+            start["headers"] = [
+                (b"content-type", self._only_content_type.encode("latin-1")),
+                (b"content-length", b"%d" % len(body)),
+            ]
+            await send(start)
+            await send({"type": "http.response.body", "body": body})
+            return
+        start["headers"] = self.asgi_headers()
         if "asyncflask.client" in scope:
             # What does not go over the wire, for the test client: the reason and how names are written.
             start["asyncflask.status"] = self.status
             start["asyncflask.names"] = [name for name, _ in self.headers]
         without_body = scope["method"] == "HEAD" or status == 304 or status == 204 or status < 200
-        parts: Any = self.response
         if type(parts) is list or type(parts) is tuple:
             if without_body:
                 body = b""
@@ -520,7 +545,7 @@ class Response(ResponseBase):
 
     def call_on_close(self, func: Callable[[], Any]) -> Callable[[], Any]:
         """Call `func`, sync or async, once the response is sent or its client is gone."""
-        self._on_close.append(func)
+        self._on_close = [*self._on_close, func]
         return func
 
     def has_something_to_close(self) -> bool:

@@ -26,6 +26,7 @@ import pytest
 import werkzeug.security
 import werkzeug.utils
 from werkzeug.exceptions import NotFound
+from werkzeug.routing import BaseConverter
 
 import asyncflask
 import asyncflask.globals
@@ -466,6 +467,22 @@ def test_a_failure_is_answered_and_everything_runs_again() -> None:
     assert [str(error) for error in torn_down] == ["not ready", "None", "None"]
 
 
+def test_they_do_not_run_for_a_request_that_has_failed_before() -> None:
+    class Failing(BaseConverter):
+        def to_python(self, value: str) -> Any:
+            raise LookupError("no such thing")
+
+    calls: list[str] = []
+    app = with_first_request_funcs(new_app(), lambda: calls.append(request.path))
+    app.url_map.converters["failing"] = Failing
+    app.route("/<failing:thing>")(lambda thing: "")
+    with pytest.raises(LookupError, match="no such thing"):
+        app.test_client().get("/x")
+    assert calls == []
+    app.test_client().get("/")
+    assert calls == ["/"]
+
+
 def test_an_application_that_dispatches_by_itself_has_them_too() -> None:
     class Own(Flask):
         def full_dispatch_request(self) -> asyncflask.Response:
@@ -885,8 +902,24 @@ def test_a_provider_subclass_stays_in_use() -> None:
     assert isinstance(app.json, Own)
 
 
-def test_an_application_with_json_of_its_own_keeps_it() -> None:
-    class Own(JSONProvider):
+def test_a_blueprint_of_one_application_is_nothing_to_another() -> None:
+    app, bp = new_app(), with_codecs(Blueprint("bp", __name__), OtherEncoder)
+    other = with_codecs(new_app(), PointEncoder)
+    other.register_blueprint(with_codecs(Blueprint("bp", __name__), OtherEncoder))
+
+    @bp.route("/")
+    def index() -> list[str]:
+        with other.app_context():
+            there = asyncflask.json.dumps(Point(1))
+        return [asyncflask.json.dumps(Point(1)), there]
+
+    app.register_blueprint(bp)
+    assert app.test_client().get("/").json == ['"other 1"', '{"x": 1}']
+
+
+@pytest.mark.parametrize("base", [JSONProvider, DefaultJSONProvider])
+def test_an_application_with_json_of_its_own_keeps_it(base: type[JSONProvider]) -> None:
+    class Own(base):
         def dumps(self, obj: Any, **kwargs: Any) -> str:
             assert not kwargs
             return "own"

@@ -14,6 +14,7 @@ from ..environ import route_path
 from ..globals import _cv_app, _cv_request
 from ..routing import RouteMatcher, convert
 from ..signals import (
+    Signal,
     appcontext_popped,
     appcontext_pushed,
     appcontext_tearing_down,
@@ -40,9 +41,11 @@ class ContextMiddleware:
     since its generator uses what they release.
     """
 
-    def __init__(self, app: Layer, flask: Flask) -> None:
+    def __init__(self, app: Layer, flask: Flask, router: Layer) -> None:
         self.app = app
         self.flask = flask
+        #: Where what is not a request goes: the lifespan.
+        self.router = router
         self.matcher = RouteMatcher(
             flask.url_map,
             subdomains=flask.url_map.host_matching
@@ -59,16 +62,19 @@ class ContextMiddleware:
             )
             for func in functions
         )
+        self._replaces_teardown = False
         self._teardown: Callable[..., Awaitable[None]] = do_teardown_request
         self._teardown_app: Callable[..., Awaitable[None]] = do_teardown_appcontext
         if (replaced := overridden(flask, "do_teardown_request")) is not None:
+            self._replaces_teardown = True
             self._teardown = lambda app, ctx, error: current_walk().call(replaced, error)
         if (replaced_app := overridden(flask, "do_teardown_appcontext")) is not None:
+            self._replaces_teardown = True
             self._teardown_app = lambda app, error: current_walk().call(replaced_app, error)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
-            return self.app(scope, receive, send)
+            return self.router(scope, receive, send)
         if _cv_request.get(None) is None and _inner_walk.get() is None:
             walk = Walk(copy_context(), self.flask.worker_pool)
         else:
@@ -91,11 +97,9 @@ class ContextMiddleware:
         ctx.held = True
         _cv_request.set(ctx)
 
-        if (
-            self.has_async_in_sync
-            or before_render_template.receivers
-            or template_rendered.receivers
-            or message_flashed.receivers
+        if self.has_async_in_sync or (
+            Signal.in_use
+            and (before_render_template.receivers or template_rendered.receivers or message_flashed.receivers)
         ):
             walk.is_bridged = True
 
@@ -104,11 +108,11 @@ class ContextMiddleware:
         streamed = False
         connection: Connection | None = None
         try:
-            if not borrowed and appcontext_pushed.receivers:
+            if Signal.in_use and not borrowed and appcontext_pushed.receivers:
                 await emit(appcontext_pushed, flask)
             if not self.match(request):
                 await self.match_with_werkzeug(ctx, walk)
-            if request.has_body() and (request.streams_body or request.routing_exception is not None):
+            if request.has_body and (request.streams_body or request.routing_exception is not None):
                 walk.is_bridged = True  # `request.form` may have to wait for the body
             response = await self.app(scope, receive, send)
             # Nor is an answer held back by a sync callable that a timeout has left behind.
@@ -126,7 +130,8 @@ class ContextMiddleware:
                 or flask.teardown_appcontext_funcs
                 or walk.pending
                 or request.has_something_to_close()
-                or self.has_more_to_end()
+                or Signal.in_use
+                or self._replaces_teardown
             ):
                 await self.end(ctx, walk, response if streamed else None, error, borrowed)
         except BaseException as failed:
@@ -191,15 +196,6 @@ class ContextMiddleware:
         except Exception as failed:
             ctx.failed = failed  # a converter; raised where it is answered
         request.streams_body = getattr(request.url_rule, "stream", False)
-
-    def has_more_to_end(self) -> bool:
-        return bool(
-            request_tearing_down.receivers
-            or appcontext_tearing_down.receivers
-            or appcontext_popped.receivers
-            or self._teardown is not do_teardown_request
-            or self._teardown_app is not do_teardown_appcontext
-        )
 
     async def end(
         self,

@@ -28,7 +28,7 @@ async def until_disconnect(request: Request, receive: Receive) -> AsyncIterator[
     there, the one who reads it is told.
     """
     connection = Connection()
-    if request.streams_body and request.has_body() and not request.body.complete:
+    if request.streams_body and request.has_body and not request.body.complete:
         yield connection
         return
     task = asyncio.current_task()

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from ..concurrency import current_walk, is_async
 from ..ctx import RequestContext
 from ..globals import _cv_request
-from ..signals import request_finished, request_started
+from ..signals import Signal, request_finished, request_started
 from ..typing import Message, Receive, Scope, Send
 from . import SENT, Layer, overridden
 from .errors import handle_exception
@@ -36,9 +36,9 @@ class BeforeRequestMiddleware:
         if (
             flask.before_request_funcs
             or flask.url_value_preprocessors
-            or request_started.receivers
+            or (Signal.in_use and request_started.receivers)
             or self._replaced is not None
-            or _cv_request.get().request.has_body()
+            or _cv_request.get().request.has_body
         ):
             return self._run_first(scope, receive, send)
         return self.app(scope, receive, send)
@@ -47,7 +47,7 @@ class BeforeRequestMiddleware:
         flask = self.flask
         ctx = _cv_request.get()
         request = ctx.request
-        if request.routing_exception is None and not request.streams_body and request.has_body():
+        if request.routing_exception is None and not request.streams_body and request.has_body:
             await current_walk().to_loop()
             await request.body.receive()
         if request_started.receivers:
@@ -108,7 +108,7 @@ class AfterRequestMiddleware:
                 if not (
                     flask.after_request_funcs
                     or ctx._after_request_functions
-                    or request_finished.receivers
+                    or (Signal.in_use and request_finished.receivers)
                     or self._replaced_process
                     or has_session_to_save(flask, ctx)
                 ):

@@ -29,7 +29,7 @@ from asyncflask.concurrency import (
 )
 from asyncflask.threads import Worker, WorkerPool, current_worker
 
-from .loops import LOOPS, Hang, run_on, soon
+from .loops import LOOPS, Hang, run_on
 
 FOREVER = 3600.0
 
@@ -310,7 +310,7 @@ def test_stop_iteration_is_an_error_and_not_a_hang(kind: str, pool: WorkerPool, 
     run_on(kind, lambda: walk(pool, body))
 
 
-@pytest.mark.parametrize("error", [ValueError("x"), Stop("x"), GeneratorExit(), asyncio.CancelledError("x")])
+@pytest.mark.parametrize("error", [ValueError("x"), Stop("x"), asyncio.CancelledError("x")])
 @pytest.mark.parametrize("place", ["call", "run_in_worker", "after the loop"])
 def test_an_exception_of_a_sync_callable_arrives_as_it_is(
     kind: str, pool: WorkerPool, error: BaseException, place: str
@@ -595,16 +595,13 @@ def test_cancelled_at_a_moment_it_is_torn_down_once(
                 elif moment == "in a worker":
                     await run_in_worker(pool, cancel_from_thread)
             finally:
-                await walk.settled()
-                if teardown == "sync":
-                    await walk.call(tear_down_sync)
-                else:
-                    await walk.uncancelled(walk.call(tear_down_async))
+                await walk.uncancelled(end(walk))
 
-        def settle_first(walk: Walk) -> Coroutine[Any, Any, None]:
-            return body(walk)
+        async def end(walk: Walk) -> None:
+            await walk.settled()
+            await walk.call(tear_down_sync if teardown == "sync" else tear_down_async)
 
-        cancelled = await cancelling.around(walk(pool, settle_first))
+        cancelled = await cancelling.around(walk(pool, body))
         if moment not in ("in the teardown", "in a sync callable"):
             assert cancelled
 
@@ -893,8 +890,10 @@ def test_a_sync_callable_can_wait_for_a_task_that_needs_a_thread(
     assert run_on(kind, lambda: walk(pool, body), timeout=5) == "done"
 
 
-@pytest.mark.parametrize("place", ["its walk has ended", "nobody serves its worker any more"])
-def test_a_task_that_outlives_its_walk_still_gets_a_thread(kind: str, pool: WorkerPool, place: str) -> None:
+@pytest.mark.parametrize("worker", ["of the pool", "of a caller that goes away"])
+def test_a_task_that_outlives_its_walk_still_gets_a_thread(kind: str, pool: WorkerPool, worker: str) -> None:
+    """A test client, a command: what waits for the walk lends it a thread, for as long as it waits."""
+
     async def main() -> str:
         tasks: list[asyncio.Task[str]] = []
 
@@ -909,22 +908,13 @@ def test_a_task_that_outlives_its_walk_still_gets_a_thread(kind: str, pool: Work
             await walk.call(thread_name)
             await walk.call(start)
 
-        if place == "its walk has ended":
-            await walk(pool, body)
-        else:
-            # A thread of the caller's own, such as a test's or a command's, which goes away.
-            def sync() -> None:
-                run_sync(walk(pool, body), pool)
-
-            def wait_here() -> None:
-                loop_of_test.call_soon_threadsafe(noop)
-                sync()
-
-            del wait_here
-            walking = inner_walk(pool)
-            walking.worker = CountingWorker()
-            await walking.run(body(walking))
-            walking.worker.end()
+        walking = inner_walk(pool)
+        lent = CountingWorker() if worker == "of a caller that goes away" else None
+        if lent is not None:
+            walking.worker = lent
+        await walking.run(body(walking))
+        if lent is not None:
+            lent.end()
         return await asyncio.wait_for(tasks[0], 3)
 
     assert run_on(kind, main, timeout=8) == "done"
@@ -1033,6 +1023,51 @@ def test_a_timeout_around_a_sync_callable_returns_on_time(
 
     assert run_on(kind, main) < 0.3
     assert finished.wait(3)
+
+
+def test_what_a_timeout_has_left_behind_belongs_to_the_walk_also_within_ensure_sync(
+    kind: str, pool: WorkerPool
+) -> None:
+    running: list[int] = []
+
+    def block(number: int, seconds: float) -> None:
+        running.append(number)
+        time.sleep(seconds)
+        running.remove(number)
+
+    async def limited() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.03):
+                await asyncio.gather(
+                    run_in_worker(pool, block, 1, 0.06),
+                    run_in_worker(pool, block, 2, 0.4),
+                )
+
+    async def body(walk: Walk) -> None:
+        await walk.call(async_to_sync(limited, pool))
+        await walk.settled()
+        assert running == []
+
+    run_on(kind, lambda: walk(pool, body))
+
+
+def test_a_callable_whose_turn_never_came_is_not_called_after_its_timeout(
+    kind: str, make_pool: Callable[[int], WorkerPool]
+) -> None:
+    pool = make_pool(1)
+    called: list[str] = []
+
+    async def main() -> None:
+        busy = asyncio.create_task(run_in_worker(pool, time.sleep, 0.1))
+        await asyncio.sleep(0.01)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await run_in_worker(pool, called.append, "too late")
+        await busy
+        await run_in_worker(pool, called.append, "in time")
+
+    run_on(kind, main)
+    assert called == ["in time"]
 
 
 def test_after_a_timeout_the_walk_can_still_use_threads(kind: str, pool: WorkerPool) -> None:
@@ -1468,7 +1503,3 @@ def test_without_any_thread_it_is_an_error_and_the_walk_is_torn_down(
 def test_a_pool_needs_a_thread() -> None:
     with pytest.raises(ValueError, match="WORKER_THREADS"):
         WorkerPool(0, "x")
-
-
-async def settle() -> None:
-    await soon(lambda: True, "")

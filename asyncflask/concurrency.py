@@ -42,6 +42,7 @@ _TO_THREAD = object()
 _TO_LOOP = object()
 _TO_OWN_TASK = object()
 _BACK_TO_TASK = object()
+_PLACES = (_TO_THREAD, _TO_LOOP, _TO_OWN_TASK, _BACK_TO_TASK)
 
 _ENDED, _RAISED, _ASKED = range(3)
 _NOTHING: tuple[int, Any] = (_ENDED, None)
@@ -189,13 +190,18 @@ class Walk:
     in_thread = False
     #: Whether sync code called by async functions may have to wait, see `bridge`.
     is_bridged = False
-    #: How many `run_in_worker` jobs of this walk are still running.
-    pending = 0
+    #: What `run_in_worker` is running for this walk.
+    jobs: AbstractSet[Job] = frozenset()
+    #: Whether it has been cancelled while it was in its thread.
+    is_cancelled = False
+    #: Whether its end has been reached.
+    is_over = False
+    _is_abandoned = False
     #: Tasks that a sync callable of this walk is waiting for.
     blocked_on: AbstractSet[asyncio.Task[Any]] = frozenset()
     _claimed = False
     _thread: int | None = None
-    _idle: asyncio.Future[None] | None = None
+    _job_ended: asyncio.Future[None] | None = None
     _outcome: tuple[int, Any] = _NOTHING
 
     def __init__(self, context: Context, pool: WorkerPool | None, worker: Worker | None = None) -> None:
@@ -221,7 +227,12 @@ class Walk:
             await _switch(_TO_THREAD)
         result = func(*args, **kwargs)
         if is_awaitable(result):
-            await _switch(_TO_LOOP)
+            try:
+                await _switch(_TO_LOOP)
+            except BaseException:
+                if isinstance(result, Coroutine):
+                    result.close()  # cancelled before it has begun
+                raise
             if self.is_bridged and isinstance(result, Coroutine):
                 return await bridged(result)
             return await result
@@ -243,40 +254,42 @@ class Walk:
         A cancellation that arrives meanwhile is raised when it is over. Code in
         it can still use timeouts of its own.
         """
-        cancelled = None
+        interrupted = None
         try:
             await self.to_loop()
-        except asyncio.CancelledError as error:
-            cancelled = error  # it has waited for the thread, and now has to wait for this
+        except BaseException as error:
+            interrupted = error  # it has waited for the thread, and now has to wait for this
         await _switch(_TO_OWN_TASK)
         try:
             return await coroutine
         finally:
-            await self.to_loop()
-            await _switch(_BACK_TO_TASK)
-            if cancelled is not None:
-                raise cancelled
+            if not self._is_abandoned:
+                await self.to_loop()
+                await _switch(_BACK_TO_TASK)
+            if interrupted is not None:
+                raise interrupted
 
     async def settled(self) -> None:
-        """Wait until no sync callable of this walk runs any more."""
-        if self.pending:
+        """Wait until the sync callables that `run_in_worker` runs for this walk now have ended."""
+        if self.jobs:
             await self.to_loop()
-            while self.pending:
-                self._idle = self.loop.create_future()
-                await self._idle
+            running = set(self.jobs)
+            while running & self.jobs:
+                self._job_ended = self.loop.create_future()
+                await self._job_ended
 
-    def job_started(self, work: Job, pool: WorkerPool) -> None:
+    def start_job(self, work: Job, pool: WorkerPool) -> None:
         """Run a job of this walk: in its own thread, or at the same time as the one that is in there."""
-        self.pending += 1
-        if self.worker is not None and (self.pending == 1 or not pool.has_room()):
+        self.jobs = self.jobs | {work}
+        if self.worker is not None and (len(self.jobs) == 1 or not pool.has_room()):
             self.worker.submit(work)
         else:
             pool.submit(work)
 
-    def job_ended(self) -> None:
-        self.pending -= 1
-        if not self.pending and self._idle is not None and not self._idle.done():
-            self._idle.set_result(None)
+    def end_job(self, work: Job) -> None:
+        self.jobs = self.jobs - {work}
+        if self._job_ended is not None and not self._job_ended.done():
+            self._job_ended.set_result(None)
 
     # -- the driver -----------------------------------------------------------------------------
 
@@ -299,6 +312,7 @@ class Walk:
         except StopIteration as end:
             return end.value  # it has never waited for anything
         finally:
+            self.is_over = True
             # The context refers to the walk; without this only the garbage collector would find the two.
             del self._context
             if self._claimed:
@@ -341,11 +355,15 @@ class Walk:
     def _step_in_thread(self) -> Generator[Any, None, tuple[tuple[int, Any], BaseException | None]]:
         self.in_thread = True
         self._thread_steps = _Completion(self.loop)
-        if self.worker is not None:
-            self.worker.submit(self._work)
-        else:
-            cast(WorkerPool, self._pool).submit(self._work)
-        cancelled = yield from self._thread_steps.wait(self._cancel_blocked)
+        try:
+            if self.worker is not None:
+                self.worker.submit(self._work)
+            else:
+                cast(WorkerPool, self._pool).submit(self._work)
+        except RuntimeError as no_thread:
+            self.in_thread = False
+            return (_ASKED, _TO_LOOP), no_thread
+        cancelled = yield from self._thread_steps.wait(self.cancel_blocked)
         self.in_thread = False
         kind, value = outcome = self._outcome
         if kind is _RAISED:
@@ -363,7 +381,8 @@ class Walk:
             return outcome, RuntimeError("Something was awaited in a worker thread.")
         return outcome, cancelled
 
-    def _cancel_blocked(self) -> None:
+    def cancel_blocked(self) -> None:
+        self.is_cancelled = True
         for task in self.blocked_on:
             task.cancel()
 
@@ -396,11 +415,13 @@ class Walk:
         self.in_thread = True
         try:
             asked = self._context.run(self._coroutine.throw, error)
-            while asked is _TO_LOOP or asked is _TO_THREAD:
+            while asked in _PLACES:
                 asked = self._context.run(self._coroutine.send, None)
+            self.in_thread = False  # an async callable waits: what is left has to go without
+            self._is_abandoned = True
+            self._context.run(self._coroutine.close)
         except BaseException:
             return
-        self._coroutine.close()
 
 
 def leave_inner_walk() -> Context:
@@ -439,8 +460,10 @@ async def run_in_worker(pool: WorkerPool, func: Callable[..., T], /, *args: Any,
     walk = _walk_of_this_loop(loop)
 
     def work() -> None:
+        set_outcome: Callable[[], object] = ended.cancel
         try:
-            set_outcome = partial(ended.set_result, context.run(func, *args, **kwargs))
+            if not ended.cancelled():
+                set_outcome = partial(ended.set_result, context.run(func, *args, **kwargs))
         except StopIteration as error:
             # A future cannot carry it: it would end the coroutine that waits.
             replaced = RuntimeError(f"{func!r} raised StopIteration; return from it instead.")
@@ -451,7 +474,7 @@ async def run_in_worker(pool: WorkerPool, func: Callable[..., T], /, *args: Any,
 
         def finish() -> None:
             if walk is not None:
-                walk.job_ended()
+                walk.end_job(work)
             if not ended.done():
                 set_outcome()
 
@@ -461,9 +484,13 @@ async def run_in_worker(pool: WorkerPool, func: Callable[..., T], /, *args: Any,
     if walk is None:
         pool.submit(work)
     else:
-        walk.job_started(work, pool)
+        walk.start_job(work, pool)
     try:
         return await ended
+    except asyncio.CancelledError:
+        if walk is not None:
+            walk.cancel_blocked()  # the job may be waiting for a coroutine
+        raise
     finally:
         if not ended.cancelled():
             _adopt(context)
@@ -475,14 +502,15 @@ def _walk_of_this_loop(loop: asyncio.AbstractEventLoop) -> Walk | None:
         return None
     if walk.loop is None and walk._thread == get_ident():
         walk.loop = loop  # not asked for before its first step has ended: that takes a system call
-    # While a walk is in its thread, that thread runs user code which may be waiting for us.
-    return None if walk.loop is not loop or walk.in_thread else walk
+    # While a walk is in its thread, that thread runs user code which may be waiting for us. A task may also
+    # live longer than the walk that it was started in.
+    return None if walk.loop is not loop or walk.in_thread or walk.is_over else walk
 
 
 def lent_worker() -> Worker | None:
     """The thread that what runs on this loop now should use for sync callables, if that is settled."""
     walk = _walk_of_this_loop(asyncio.get_running_loop())
-    return None if walk is None or walk.pending else walk.worker
+    return None if walk is None or walk.jobs else walk.worker
 
 
 def _adopt(context: Context) -> None:
@@ -518,7 +546,7 @@ def run_sync(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None = None) 
         return cast(T, end.value)
     finally:
         _inner_walk.reset(token)
-    return _wait_for(coroutine, pool)
+    return _wait_for(coroutine, pool, walk)
 
 
 def call_from_sync(pool: WorkerPool | None, func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -570,6 +598,7 @@ class Wait:
     :param coroutine: what to run, in a copy of the calling thread's context.
     :param pool: the threads for further sync callables.
     :param worker: the thread that will `serve`.
+    :param walk: what drives the coroutine, if that has begun.
     :param loop: the running loop; unless given, that of the request that the thread works for, else the
         background loop.
     """
@@ -580,6 +609,7 @@ class Wait:
         pool: WorkerPool | None,
         worker: Worker,
         loop: asyncio.AbstractEventLoop | None = None,
+        walk: Walk | None = None,
     ) -> None:
         self._outer = active_walk()
         if loop is None and self._outer is not None:
@@ -594,13 +624,15 @@ class Wait:
         self._coroutine = coroutine
         self._pool = pool
         self._worker = worker
+        self._walk = walk or Walk(self.context, pool)
 
     def start(self) -> None:
         """Let it run."""
         self.loop.call_soon_threadsafe(self._start, context=_NO_CONTEXT)
 
     def _start(self) -> None:
-        walk = Walk(self.context, self._pool, self._worker)
+        walk = self._walk
+        walk._context, walk.worker, walk.in_thread = self.context, self._worker, False
         self.context.run(_inner_walk.set, walk)
         coroutine = self._coroutine
         if self._outer is not None and self._outer.is_bridged:
@@ -609,6 +641,8 @@ class Wait:
         self.task = self.loop.create_task(self._run(walk.run(coroutine)))
         if self._outer is not None:
             self._outer.blocked_on |= {self.task}
+            if self._outer.is_cancelled:
+                self.task.cancel()
         self.task.add_done_callback(self._end)
 
     async def _run(self, walk: Walk) -> Any:
@@ -616,10 +650,16 @@ class Wait:
             return await walk
         except (KeyboardInterrupt, SystemExit) as error:
             self._exit = error  # for the thread that waits; from a task it would end the loop
+        finally:
+            # The jobs that it leaves behind are those of the request that waits for it.
+            while walk.jobs:
+                with suppress(asyncio.CancelledError):
+                    await walk.settled()
 
     def _end(self, task: asyncio.Task[Any]) -> None:
         if self._outer is not None:
             self._outer.blocked_on -= {task}
+        self._coroutine.close()  # or one that was cancelled before it began would be missed
         self.done = True
         self.wake()
 
@@ -638,16 +678,23 @@ class Wait:
         :raises RuntimeError: when the loop stops before.
         """
         with borrowed(self._worker):
-            while not self.done and not (until is not None and until()):
-                try:
-                    job = self._worker.jobs.get(timeout=1.0 if patience is None else patience)
-                except Empty:
-                    if not self.loop.is_running():
-                        raise RuntimeError("The event loop stopped while a thread waited for it.") from None
-                    if patience is not None:
-                        return False
-                else:
-                    job()
+            self._worker.begin_waiting()
+            try:
+                return self._serve(until, patience)
+            finally:
+                self._worker.end_waiting()
+
+    def _serve(self, until: Callable[[], bool] | None, patience: float | None) -> bool:
+        while not self.done and not (until is not None and until()):
+            try:
+                job = self._worker.jobs.get(timeout=1.0 if patience is None else patience)
+            except Empty:
+                if not self.loop.is_running():
+                    raise RuntimeError("The event loop stopped while a thread waited for it.") from None
+                if patience is not None:
+                    return False
+            else:
+                job()
         return True
 
     def result(self) -> Any:
@@ -658,8 +705,8 @@ class Wait:
         return self.task.result()
 
 
-def _wait_for(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None) -> T:
-    wait = Wait(coroutine, pool, current_worker() or Worker())
+def _wait_for(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None, walk: Walk | None = None) -> T:
+    wait = Wait(coroutine, pool, current_worker() or Worker(), walk=walk)
     wait.start()
     try:
         wait.serve()

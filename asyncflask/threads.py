@@ -45,6 +45,12 @@ class Worker:
     def release(self) -> None:
         """That request has ended."""
 
+    def begin_waiting(self) -> None:
+        """The thread now waits for something, and runs the jobs that come meanwhile."""
+
+    def end_waiting(self) -> None:
+        """The thread goes on with what it did."""
+
 
 class borrowed:
     """Make the calling thread a `Worker` for as long as it waits for something.
@@ -76,7 +82,7 @@ class borrowed:
 class _PoolWorker(Worker):
     """A thread of a pool: runs what is meant for it first, then what any thread may run."""
 
-    __slots__ = ("claims", "idle", "pool", "stopping", "thread", "woken")
+    __slots__ = ("claims", "ended", "idle", "pool", "stopping", "thread", "woken")
 
     def __init__(self, pool: WorkerPool, name: str) -> None:
         super().__init__()
@@ -84,13 +90,27 @@ class _PoolWorker(Worker):
         self.claims = 0
         self.idle = False
         self.stopping = False
+        self.ended = False
         self.woken = True
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def submit(self, job: Job) -> None:
         with self.pool._lock:
+            if self.ended:  # the pool was stopped: any other thread will do
+                self.pool._shared.append(job)
+                self.pool._wake_one()
+                return
             self.idle = False
             self.jobs.put(job)
+
+    def begin_waiting(self) -> None:
+        with self.pool._lock:
+            self.pool._waiting.append(self)
+            self.pool._wake_one()
+
+    def end_waiting(self) -> None:
+        with self.pool._lock:
+            self.pool._waiting.remove(self)
 
     def claim(self) -> None:
         with self.pool._lock:
@@ -110,17 +130,18 @@ class _PoolWorker(Worker):
         pool = self.pool
         while True:
             with pool._lock:
-                if self.woken:
-                    self.woken = pool._waking = False
+                was_woken, self.woken = self.woken, False
+                if was_woken:
+                    pool._waking = False
                 if self.jobs.empty():
                     if pool._shared and (not self.claims or len(pool._workers) >= pool.size):
-                        job = pool._shared.popleft()
-                        # Should this job wait for something, the next one must not wait with it.
-                        pool._wake_one()
-                        return job
+                        return pool._take()
                     if self.stopping:
+                        self.ended = True
                         return None
                     self.idle = True
+                if was_woken:
+                    pool._wake_one()  # it was to take a job and has another one to do first
             job = self.jobs.get()
             if job is not _nothing:
                 return job
@@ -146,6 +167,8 @@ class WorkerPool:
         self._lock = threading.Lock()
         self._shared: deque[Job] = deque()
         self._workers: list[_PoolWorker] = []
+        # Threads in the middle of a job that waits for a coroutine, which may need a thread.
+        self._waiting: list[_PoolWorker] = []
         self._started = 0
         # True from waking a thread until it looks: one that is on its way takes the next job too.
         self._waking = False
@@ -179,11 +202,28 @@ class WorkerPool:
             if len(self._workers) < self.size and self._start_one():
                 return
             if claimed is None:
+                if self._waiting:
+                    self._waking = True
+                    self._waiting[-1].jobs.put(self._run_one)
                 return
             worker = claimed
         worker.idle = False
         worker.woken = self._waking = True
         worker.jobs.put(_nothing)
+
+    def _take(self) -> Job:
+        job = self._shared.popleft()
+        # Should this job wait for something, the next one must not wait with it.
+        self._wake_one()
+        return job
+
+    def _run_one(self) -> None:
+        with self._lock:
+            self._waking = False
+            if not self._shared:
+                return
+            job = self._take()
+        job()
 
     def _start_one(self) -> bool:
         worker = _PoolWorker(self, f"{self.name}_{self._started}")

@@ -116,7 +116,7 @@ class ContextMiddleware:
                 walk.is_bridged = True  # `request.form` may have to wait for the body
             response = await self.app(scope, receive, send)
             # Nor is an answer held back by a sync callable that a timeout has left behind.
-            if response is not SENT and (type(response.response) is not list or walk.pending):
+            if response is not SENT and (type(response.response) is not list or walk.jobs):
                 streamed = True
                 await walk.to_loop()
                 async with until_disconnect(request, receive) as connection:
@@ -128,7 +128,7 @@ class ContextMiddleware:
                 streamed
                 or flask.teardown_request_funcs
                 or flask.teardown_appcontext_funcs
-                or walk.pending
+                or walk.jobs
                 or request.has_something_to_close()
                 or Signal.in_use
                 or self._replaces_teardown
@@ -210,7 +210,7 @@ class ContextMiddleware:
         if error is not None and self.flask.should_ignore_error(error):
             error = None
         coroutine = self._end(ctx, walk, streamed, error, borrowed)
-        if streamed is not None or walk.pending or self._has_async_teardown():
+        if streamed is not None or walk.jobs or self._has_async_teardown():
             await walk.uncancelled(coroutine)
         else:
             await coroutine  # nothing in it waits on the loop, where alone it could be cancelled

@@ -98,12 +98,12 @@ class _Inbox:
     wake-up is already on its way adds itself to that one.
     """
 
-    __slots__ = ("_finished", "_loop", "_scheduled")
-
-    _context = Context()
+    __slots__ = ("_context", "_finished", "_loop", "_scheduled")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        # Of its own: two loops could not be in one at the same time.
+        self._context = Context()
         self._finished: deque[Job] = deque()
         self._scheduled = False
 
@@ -482,7 +482,8 @@ async def run_in_worker(pool: WorkerPool, func: Callable[..., T], /, *args: Any,
             inbox.put(finish)
 
     if walk is None:
-        pool.submit(work)
+        outer = active_walk()
+        pool.submit(work, None if outer is None else outer.worker)
     else:
         walk.start_job(work, pool)
     try:
@@ -628,7 +629,7 @@ class Wait:
 
     def start(self) -> None:
         """Let it run."""
-        self.loop.call_soon_threadsafe(self._start, context=_NO_CONTEXT)
+        self.loop.call_soon_threadsafe(self._start, context=Context())
 
     def _start(self) -> None:
         walk = self._walk

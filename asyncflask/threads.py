@@ -97,7 +97,7 @@ class _PoolWorker(Worker):
     def submit(self, job: Job) -> None:
         with self.pool._lock:
             if self.ended:  # the pool was stopped: any other thread will do
-                self.pool._shared.append(job)
+                self.pool._shared.append((job, None))
                 self.pool._wake_one()
                 return
             self.idle = False
@@ -106,7 +106,7 @@ class _PoolWorker(Worker):
     def begin_waiting(self) -> None:
         with self.pool._lock:
             self.pool._waiting.append(self)
-            self.pool._wake_one()
+            self.pool._hand_over(self)
 
     def end_waiting(self) -> None:
         with self.pool._lock:
@@ -165,7 +165,8 @@ class WorkerPool:
         self.size = size
         self.name = name
         self._lock = threading.Lock()
-        self._shared: deque[Job] = deque()
+        # Each with the thread that may be waiting for it.
+        self._shared: deque[tuple[Job, Worker | None]] = deque()
         self._workers: list[_PoolWorker] = []
         # Threads in the middle of a job that waits for a coroutine, which may need a thread.
         self._waiting: list[_PoolWorker] = []
@@ -181,12 +182,22 @@ class WorkerPool:
     def has_room(self) -> bool:
         """Whether a job submitted now would be run at once."""
         with self._lock:
-            return len(self._workers) < self.size or any(worker.idle for worker in self._workers)
+            return self._has_room()
 
-    def submit(self, job: Job) -> None:
-        """Let any of the threads run the job. Callable from any thread."""
+    def _has_room(self) -> bool:
+        return len(self._workers) < self.size or any(worker.idle for worker in self._workers)
+
+    def submit(self, job: Job, waiting: Worker | None = None) -> None:
+        """Let any of the threads run the job. Callable from any thread.
+
+        :param waiting: a thread of the pool that waits for the job, or may come to. When no other is free it
+            runs the job itself.
+        """
         with self._lock:
-            self._shared.append(job)
+            if waiting is not None and waiting in self._waiting and not self._has_room():
+                waiting.jobs.put(job)
+                return
+            self._shared.append((job, waiting))
             self._wake_one()
 
     def _wake_one(self) -> None:
@@ -202,9 +213,6 @@ class WorkerPool:
             if len(self._workers) < self.size and self._start_one():
                 return
             if claimed is None:
-                if self._waiting:
-                    self._waking = True
-                    self._waiting[-1].jobs.put(self._run_one)
                 return
             worker = claimed
         worker.idle = False
@@ -212,18 +220,16 @@ class WorkerPool:
         worker.jobs.put(_nothing)
 
     def _take(self) -> Job:
-        job = self._shared.popleft()
+        job, _ = self._shared.popleft()
         # Should this job wait for something, the next one must not wait with it.
         self._wake_one()
         return job
 
-    def _run_one(self) -> None:
-        with self._lock:
-            self._waking = False
-            if not self._shared:
-                return
-            job = self._take()
-        job()
+    def _hand_over(self, worker: Worker) -> None:
+        """Give a waiting thread those jobs that it may be waiting for."""
+        for entry in [entry for entry in self._shared if entry[1] is worker]:
+            self._shared.remove(entry)
+            worker.jobs.put(entry[0])
 
     def _start_one(self) -> bool:
         worker = _PoolWorker(self, f"{self.name}_{self._started}")
@@ -246,14 +252,16 @@ class WorkerPool:
         :param wait: return only when they have ended. A sync callable cannot be
             interrupted, so this lasts as long as the longest of them.
         """
-        with self._lock:
-            stopped, self._workers = self._workers, []
-            self._waking = False
-            for worker in stopped:
-                worker.stopping = True
-                worker.jobs.put(_nothing)
-        if wait:
-            for worker in stopped:
+        while True:
+            with self._lock:
+                stopped, self._workers = self._workers, []
+                self._waking = False
+                for worker in stopped:
+                    worker.stopping = True
+                    worker.jobs.put(_nothing)
+            if not wait or not stopped:
+                return
+            for worker in stopped:  # the last of the jobs may have started another one
                 if worker.thread is not threading.current_thread():
                     worker.thread.join()
 

@@ -1,4 +1,4 @@
-"""Event loops to run a test on, with an eye on what is left when it is over."""
+"""Event loops to run a test on, with an eye on what is left when it is over, and ways to cancel there."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import gc
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
+import anyio
 import uvloop
 
 T = TypeVar("T")
@@ -91,3 +93,58 @@ async def soon(condition: Callable[[], Any], what: str, timeout: float = 10) -> 
             return
         await asyncio.sleep(0.002)
     raise Hang(f"After {timeout} seconds still not: {what}")
+
+
+class Cancelling:
+    """Ways to cancel what a coroutine does, at a moment of the test's choice."""
+
+    def __init__(self, way: str) -> None:
+        self.way = way
+        self._now = asyncio.Event()
+
+    def cancel(self) -> None:
+        self._now.set()
+
+    async def around(self, coroutine: Coroutine[Any, Any, Any]) -> bool:
+        """Run the coroutine until it ends; whether it ended because it was cancelled."""
+        canceller = asyncio.create_task(self._cancel_when_told(asyncio.create_task(self._inner(coroutine))))
+        return await canceller
+
+    async def _inner(self, coroutine: Coroutine[Any, Any, Any]) -> bool:
+        if self.way == "scope":
+            with anyio.CancelScope() as self._scope:
+                await coroutine
+            return bool(self._scope.cancelled_caught)
+        if self.way == "timeout":
+            try:
+                async with asyncio.timeout(None) as self._timeout:
+                    await coroutine
+            except TimeoutError:
+                return True
+            return False
+        try:
+            await coroutine
+        except asyncio.CancelledError:
+            return True
+        return False
+
+    async def _cancel_when_told(self, task: asyncio.Task[bool]) -> bool:
+        told = asyncio.create_task(self._now.wait())
+        await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        if not task.done():
+            if self.way == "scope":
+                self._scope.cancel()
+            elif self.way == "timeout":
+                self._timeout.reschedule(asyncio.get_running_loop().time())
+            else:
+                task.cancel()
+                while self.way == "repeatedly" and not task.done():
+                    await asyncio.sleep(0.0005)
+                    task.cancel()
+        with suppress(asyncio.CancelledError):
+            return await task
+        return True
+
+
+WAYS = ["once", "repeatedly", "scope", "timeout"]

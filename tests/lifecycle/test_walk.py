@@ -29,7 +29,7 @@ from asyncflask.concurrency import (
 )
 from asyncflask.threads import Worker, WorkerPool, current_worker
 
-from .loops import LOOPS, Hang, run_on
+from .loops import LOOPS, WAYS, Cancelling, Hang, run_on
 
 FOREVER = 3600.0
 
@@ -147,7 +147,17 @@ class CountingWorker(Worker):
 
 @pytest.mark.parametrize(
     ("calls", "hops"),
-    [("", 0), ("a", 0), ("aaaa", 0), ("s", 1), ("ssss", 1), ("sa", 1), ("asa", 1), ("ssaass", 2), ("sasasa", 3)],
+    [
+        ("", 0),
+        ("a", 0),
+        ("aaaa", 0),
+        ("s", 1),
+        ("ssss", 1),
+        ("sa", 1),
+        ("asa", 1),
+        ("ssaass", 2),
+        ("sasasa", 3),
+    ],
 )
 def test_hops_are_changes_between_sync_and_async(kind: str, calls: str, hops: int) -> None:
     worker = CountingWorker()
@@ -241,9 +251,7 @@ def test_context_variables_of_walks_at_the_same_time_do_not_cross(kind: str, poo
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["returns", "raises"])
-def test_what_a_callable_in_a_worker_sets_is_seen_after_it(
-    kind: str, pool: WorkerPool, fails: bool
-) -> None:
+def test_what_a_callable_in_a_worker_sets_is_seen_after_it(kind: str, pool: WorkerPool, fails: bool) -> None:
     def set_it() -> None:
         variable.set("from the worker")
         if fails:
@@ -387,7 +395,9 @@ class Later:
         return on_loop().__await__()
 
 
-def test_an_awaitable_that_a_sync_callable_returns_is_awaited_on_the_loop(kind: str, pool: WorkerPool) -> None:
+def test_an_awaitable_that_a_sync_callable_returns_is_awaited_on_the_loop(
+    kind: str, pool: WorkerPool
+) -> None:
     seen: list[str] = []
 
     def around(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -419,7 +429,12 @@ def test_a_partial_and_an_object_with_an_async_call_are_async(kind: str, pool: W
             return thread_name()
 
     async def body(walk: Walk) -> None:
-        for function in (functools.partial(on_loop), Callable_(), Callable_().method, functools.partial(Callable_())):
+        for function in (
+            functools.partial(on_loop),
+            Callable_(),
+            Callable_().method,
+            functools.partial(Callable_()),
+        ):
             assert await walk.call(function) == f"test-{kind}"
 
     run_on(kind, lambda: walk(pool, body))
@@ -477,61 +492,6 @@ class Life:
         assert not self.wrong, self.wrong
         assert self.torn_down == 1
         assert self.finished, "the teardown was cut short"
-
-
-class Cancelling:
-    """Ways to cancel what a coroutine does, at a moment of the test's choice."""
-
-    def __init__(self, way: str) -> None:
-        self.way = way
-        self._now = asyncio.Event()
-
-    def cancel(self) -> None:
-        self._now.set()
-
-    async def around(self, coroutine: Coroutine[Any, Any, Any]) -> bool:
-        """Run the coroutine until it ends; whether it ended because it was cancelled."""
-        canceller = asyncio.create_task(self._cancel_when_told(asyncio.create_task(self._inner(coroutine))))
-        return await canceller
-
-    async def _inner(self, coroutine: Coroutine[Any, Any, Any]) -> bool:
-        if self.way == "scope":
-            with anyio.CancelScope() as self._scope:
-                await coroutine
-            return bool(self._scope.cancelled_caught)
-        if self.way == "timeout":
-            try:
-                async with asyncio.timeout(None) as self._timeout:
-                    await coroutine
-            except TimeoutError:
-                return True
-            return False
-        try:
-            await coroutine
-        except asyncio.CancelledError:
-            return True
-        return False
-
-    async def _cancel_when_told(self, task: asyncio.Task[bool]) -> bool:
-        told = asyncio.create_task(self._now.wait())
-        await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
-        told.cancel()
-        if not task.done():
-            if self.way == "scope":
-                self._scope.cancel()
-            elif self.way == "timeout":
-                self._timeout.reschedule(asyncio.get_running_loop().time())
-            else:
-                task.cancel()
-                while self.way == "repeatedly" and not task.done():
-                    await asyncio.sleep(0.0005)
-                    task.cancel()
-        with suppress(asyncio.CancelledError):
-            return await task
-        return True
-
-
-WAYS = ["once", "repeatedly", "scope", "timeout"]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -659,7 +619,9 @@ def test_the_uncancelled_part_can_use_timeouts_of_its_own(kind: str, pool: Worke
     run_on(kind, main)
 
 
-def test_the_uncancelled_part_runs_also_after_a_cancellation_in_the_thread(kind: str, pool: WorkerPool) -> None:
+def test_the_uncancelled_part_runs_also_after_a_cancellation_in_the_thread(
+    kind: str, pool: WorkerPool
+) -> None:
     """What is to be released has to be, from the moment on at which a cancellation is only pending."""
 
     async def main() -> None:
@@ -1314,7 +1276,11 @@ def test_run_sync_raises_what_is_raised(pool: WorkerPool, error: BaseException) 
         await asyncio.sleep(0)
         raise error
 
-    for callables in ([functools.partial(fail_with, error)], [waits, functools.partial(fail_with, error)], [fail]):
+    for callables in (
+        [functools.partial(fail_with, error)],
+        [waits, functools.partial(fail_with, error)],
+        [fail],
+    ):
         with pytest.raises(type(error)) as caught:
             run_sync(framework(*callables), pool)
         assert caught.value is error
@@ -1336,9 +1302,7 @@ def test_threads_are_started_when_needed_named_and_reused(make_pool: Callable[[i
 
 
 @pytest.mark.parametrize("switch_interval", [1e-6, 0.005])
-def test_jobs_are_never_left_lying(
-    make_pool: Callable[[int], WorkerPool], switch_interval: float
-) -> None:
+def test_jobs_are_never_left_lying(make_pool: Callable[[int], WorkerPool], switch_interval: float) -> None:
     """Walks that come back to their threads, and new ones, at the same time: nobody may be forgotten."""
     pool = make_pool(8)
     before = sys.getswitchinterval()

@@ -23,7 +23,7 @@ from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, Multip
 
 from .bridge import can_wait
 from .concurrency import async_to_sync, is_running_loop
-from .typing import Receive
+from .typing import Message, Receive
 
 if TYPE_CHECKING:
     from .wrappers import Request
@@ -47,7 +47,8 @@ class Body:
     :param receive: the server's ASGI ``receive``.
     """
 
-    __slots__ = ("_chunks", "_file", "_receive", "_request", "complete", "parts", "refused", "size")
+    _replayed = False
+    _replay_ended = False
 
     def __init__(self, request: Request, receive: Receive) -> None:
         self._request = request
@@ -62,6 +63,37 @@ class Body:
         self.parts: MultipartForm | None = None
         #: What is wrong with the body, raised when user code reads it.
         self.refused: Exception | None = None
+
+    def use(self, receive: Receive) -> None:
+        """Receive from somewhere else from now on."""
+        self._receive = receive
+
+    async def replay(self) -> Message:
+        """An ASGI ``receive`` that gives the body from its beginning, for an application that a view returns."""
+        if self.parts is not None:
+            raise RuntimeError(
+                "The raw bytes of a multipart body this large are not kept: declare a route that returns an ASGI"
+                " application with stream=True."
+            )
+        if self._file is not None:
+            if not self._replayed:
+                self._file.seek(0)
+                self._replayed = True
+            chunk: bytes = await anyio.to_thread.run_sync(self._file.read, 65536)
+            if chunk:
+                return {"type": "http.request", "body": chunk, "more_body": True}
+            if not self._replay_ended:
+                self._replay_ended = True
+                return {"type": "http.request", "body": b"", "more_body": False}
+        elif not self._replayed:
+            self._replayed = True
+            if self._chunks or self.complete:
+                return {
+                    "type": "http.request",
+                    "body": b"".join(self._chunks),
+                    "more_body": not self.complete,
+                }
+        return await self._receive()
 
     async def receive(self) -> None:
         """Receive what has not arrived yet, and keep it.

@@ -405,7 +405,7 @@ class Walk:
 
     def _step_in_own_task(self) -> Generator[Any, None, tuple[tuple[int, Any], BaseException | None]]:
         completion = _Completion(self.loop)
-        task = self.loop.create_task(_run(self._drive(_TO_LOOP)))
+        task = self.loop.create_task(as_coroutine(self._drive(_TO_LOOP)))
         task.add_done_callback(lambda _: completion.set())
         cancelled = yield from completion.wait()
         return task.result(), cancelled
@@ -439,7 +439,7 @@ def inner_walk(pool: WorkerPool | None) -> Walk:
     return walk
 
 
-async def _run(awaitable: Awaitable[T]) -> T:
+async def as_coroutine(awaitable: Awaitable[T]) -> T:
     return await awaitable
 
 
@@ -562,7 +562,7 @@ def call_from_sync(pool: WorkerPool | None, func: Callable[..., Any], /, *args: 
         if not is_running_loop():
             return _wait_for(result, pool)
         return wait(result) if can_wait() else _step_on_loop(result)
-    return call_from_sync(pool, _run, result)
+    return call_from_sync(pool, as_coroutine, result)
 
 
 def _step_on_loop(coroutine: Coroutine[Any, Any, T], walk: Walk | None = None) -> T:
@@ -638,7 +638,7 @@ class Wait:
         coroutine = self._coroutine
         if self._outer is not None and self._outer.is_bridged:
             walk.is_bridged = True
-            coroutine = _run(bridged(coroutine))
+            coroutine = as_coroutine(bridged(coroutine))
         self.task = self.loop.create_task(self._run(walk.run(coroutine)))
         if self._outer is not None:
             self._outer.blocked_on |= {self.task}

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException
 
-from ..concurrency import Walk, _inner_walk, current_walk, is_async, leave_inner_walk, lent_worker
+from ..concurrency import (
+    Walk,
+    _inner_walk,
+    as_coroutine,
+    current_walk,
+    is_async,
+    is_awaitable,
+    leave_inner_walk,
+    lent_worker,
+)
 from ..ctx import AppContext, RequestContext
 from ..environ import route_path
 from ..globals import _cv_app, _cv_request
@@ -119,8 +129,8 @@ class ContextMiddleware:
             if response is not SENT and (type(response.response) is not list or walk.jobs):
                 streamed = True
                 await walk.to_loop()
-                async with until_disconnect(request, receive) as connection:
-                    await response(scope, receive, send)
+                async with until_disconnect(request, receive, send) as connection:
+                    await response(scope, connection.receive, connection.send)
         except BaseException as raised:
             error = raised
         try:
@@ -156,7 +166,7 @@ class ContextMiddleware:
             try:
                 await response(scope, receive, send)
             finally:
-                await response.aclose()
+                await walk.uncancelled(response.aclose())
         else:
             await response(scope, receive, send)
 
@@ -217,8 +227,15 @@ class ContextMiddleware:
 
     def _has_async_teardown(self) -> bool:
         flask = self.flask
-        return any(map(is_async, flask.teardown_appcontext_funcs)) or any(
-            is_async(func) for funcs in flask.teardown_request_funcs.values() for func in funcs
+        signals = (request_tearing_down, appcontext_tearing_down, appcontext_popped) if Signal.in_use else ()
+        return any(
+            is_async(func)
+            for functions in (
+                flask.teardown_appcontext_funcs,
+                *flask.teardown_request_funcs.values(),
+                *(signal.receivers_for(flask) for signal in signals),
+            )
+            for func in functions
         )
 
     async def _end(
@@ -229,8 +246,8 @@ class ContextMiddleware:
         error: BaseException | None,
         borrowed: bool,
     ) -> None:
-        failures: list[Exception] = []
-        await walk.settled()
+        failures: list[BaseException] = []
+        await collect(failures, walk.settled())
         if streamed is not None:
             await collect(failures, streamed.aclose())
         await collect(failures, self._teardown(self.flask, ctx, error))
@@ -247,10 +264,10 @@ class ContextMiddleware:
 async def do_teardown_request(app: Flask, ctx: RequestContext, error: BaseException | None) -> None:
     """Call the `teardown_request` functions, all of them; the first exception is raised at the end."""
     walk = current_walk()
-    failures: list[Exception] = []
+    failures: list[BaseException] = []
     for name in (*ctx.request.blueprints, None):
         for func in reversed(app.teardown_request_funcs.get(name, ())):
-            await collect(failures, walk.call(func, error))
+            await collect(failures, call_uncancelled(walk, func, error))
     if request_tearing_down.receivers:
         await collect(failures, emit(request_tearing_down, app, exc=error))
     if failures:
@@ -260,18 +277,29 @@ async def do_teardown_request(app: Flask, ctx: RequestContext, error: BaseExcept
 async def do_teardown_appcontext(app: Flask, error: BaseException | None) -> None:
     """Call the `teardown_appcontext` functions, all of them; the first exception is raised at the end."""
     walk = current_walk()
-    failures: list[Exception] = []
+    failures: list[BaseException] = []
     for func in reversed(app.teardown_appcontext_funcs):
-        await collect(failures, walk.call(func, error))
+        await collect(failures, call_uncancelled(walk, func, error))
     if appcontext_tearing_down.receivers:
         await collect(failures, emit(appcontext_tearing_down, app, exc=error))
     if failures:
         raise failures[0]
 
 
-async def collect(failures: list[Exception], step: Awaitable[Any]) -> None:
+async def call_uncancelled(walk: Walk, func: Callable[..., Any], *args: Any) -> None:
+    """`Walk.call`, also for a sync function that turns out to return an awaitable."""
+    if is_async(func):
+        await walk.call(func, *args)
+        return
+    await walk.to_thread()
+    result = func(*args)
+    if is_awaitable(result):
+        await walk.uncancelled(as_coroutine(result))
+
+
+async def collect(failures: list[BaseException], step: Awaitable[Any]) -> None:
     """Go on after a failure: what comes later is to be released all the same."""
     try:
         await step
-    except Exception as failure:
+    except (Exception, CancelledError) as failure:
         failures.append(failure)

@@ -6,46 +6,78 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from ..typing import Receive
+from ..body import MEMORY_SIZE
+from ..typing import Message, Receive, Send
 from ..wrappers import Request
 
 
 class Connection:
-    """What is known of the client."""
+    """The client during a streaming response.
 
-    __slots__ = ("lost",)
+    Servers tell of its leaving in `receive` only, where the rest of the body may
+    come first. So what is received here is kept for the one who reads the body,
+    up to `MEMORY_SIZE` bytes; then that one has to read on, and is told.
 
-    def __init__(self) -> None:
+    :param receive: the server's.
+    :param send: the server's.
+    """
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._messages: asyncio.Queue[Message] = asyncio.Queue()
+        self._kept = 0
+        self._taken = asyncio.Event()
+        self._task = asyncio.current_task()
+        self._watcher = asyncio.create_task(self._watch())
         #: Whether the client has gone, which has cancelled the task.
         self.lost = False
 
+    async def _watch(self) -> None:
+        while True:
+            message = await self._receive()
+            self._messages.put_nowait(message)
+            if message["type"] == "http.disconnect":
+                self.lost = True
+                assert self._task is not None
+                self._task.cancel()
+                return
+            self._kept += len(message.get("body", b""))
+            while self._kept > MEMORY_SIZE:
+                self._taken.clear()
+                await self._taken.wait()
+
+    async def receive(self) -> Message:
+        """The `receive` for those who read the body meanwhile."""
+        message = await self._messages.get()
+        self._kept -= len(message.get("body", b""))
+        self._taken.set()
+        return message
+
+    async def send(self, message: Message) -> None:
+        """The `send` for the response."""
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self.stop()  # once the response is complete, servers say that the client has gone
+        await self._send(message)
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self._watcher.cancel()
+
+    def take_back_cancellation(self) -> None:
+        if self.lost and self._task is not None:
+            self._task.uncancel()
+
 
 @asynccontextmanager
-async def until_disconnect(request: Request, receive: Receive) -> AsyncIterator[Connection]:
-    """Cancel the task inside of the block, once, when the client goes away.
-
-    Servers tell of it in `receive` only. While the body is still to be read
-    there, the one who reads it is told.
-    """
-    connection = Connection()
-    if request.streams_body and request.has_body and not request.body.complete:
-        yield connection
-        return
-    task = asyncio.current_task()
-    assert task is not None
-
-    async def watch() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        connection.lost = True
-        task.cancel()
-
-    watcher = asyncio.get_running_loop().create_task(watch())
+async def until_disconnect(request: Request, receive: Receive, send: Send) -> AsyncIterator[Connection]:
+    """Cancel the task inside of the block, once, when the client goes away."""
+    connection = Connection(receive, send)
+    request.body.use(connection.receive)
     try:
         yield connection
     except asyncio.CancelledError:
-        if connection.lost:
-            task.uncancel()
+        connection.take_back_cancellation()
         raise
     finally:
-        watcher.cancel()
+        connection.stop()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from ..concurrency import current_walk, is_async
+from ..concurrency import current_walk, inner_walk, is_async
 from ..ctx import RequestContext
 from ..globals import _cv_request
 from ..signals import Signal, request_finished, request_started
@@ -101,7 +101,7 @@ class AfterRequestMiddleware:
             if type(value) is not str and is_asgi_app(value):
                 await current_walk().to_loop()
                 sender = _Sender(flask, ctx, send)
-                await value(scope, receive, sender)
+                await value(scope, ctx.request.body.replay, sender)
                 return SENT
             if type(value) is str or type(value) is dict:
                 response = flask.make_response(value)
@@ -187,7 +187,8 @@ class _Sender:
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = await self._process(message)
+            # A walk of its own: the application may be sending from another task.
+            message = await inner_walk(self._app.worker_pool).run(self._process(message))
             self.started = True
         await self._send(message)
 
@@ -200,5 +201,4 @@ class _Sender:
         response = await process_response(self._app, self._ctx, response)
         if request_finished.receivers:
             await emit(request_finished, self._app, response=response)
-        await current_walk().to_loop()
         return {**message, "status": response.status_code, "headers": response.asgi_headers()}

@@ -22,7 +22,7 @@ from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
 from .bridge import can_wait
-from .concurrency import async_to_sync, is_running_loop
+from .concurrency import async_to_sync, is_running_loop, outside
 from .typing import Message, Receive
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Body:
                     "body": b"".join(self._chunks),
                     "more_body": not self.complete,
                 }
-        return await self._receive()
+        return await outside(self._receive)
 
     async def receive(self) -> None:
         """Receive what has not arrived yet, and keep it.
@@ -134,7 +134,7 @@ class Body:
         while not self.complete:
             if limit is not None and self.size > limit:
                 raise RequestEntityTooLarge()
-            message = await self._receive()
+            message = await outside(self._receive)
             if message["type"] == "http.disconnect":
                 raise ClientDisconnected()
             chunk: bytes = message.get("body", b"")

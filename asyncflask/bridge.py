@@ -60,6 +60,7 @@ class bridged:
 
     def __await__(self) -> Generator[Any, None, Any]:
         step: Callable[[], Any] = partial(self._coroutine.send, None)
+        value: Any
         while True:
             child = _Bridged(step)
             child.gr_context = getcurrent().gr_context
@@ -75,8 +76,8 @@ class bridged:
             except StopIteration as end:
                 return end.value
             try:
-                yield asked
+                value = yield asked
             except BaseException as error:
                 step = partial(self._coroutine.throw, error)
             else:
-                step = partial(self._coroutine.send, None)
+                step = partial(self._coroutine.send, value)

@@ -70,8 +70,17 @@ def current_walk() -> Walk:
 
 
 @types.coroutine
-def _switch(place: object) -> Generator[object, None, None]:
-    yield place
+def _switch(place: object) -> Generator[object, Any, Any]:
+    return (yield place)
+
+
+class _Outside:
+    """What is to be awaited in the server's own context."""
+
+    __slots__ = ("awaitable",)
+
+    def __init__(self, awaitable: Awaitable[Any]) -> None:
+        self.awaitable = awaitable
 
 
 def is_async(func: Callable[..., Any]) -> bool:
@@ -188,6 +197,10 @@ class Walk:
     worker: Worker | None = None
     #: Whether the coroutine is being stepped in that thread right now.
     in_thread = False
+    #: The context of the server, for those who cannot be `outside`.
+    server_context: Context | None = None
+    #: Whether the coroutine is being stepped on the loop right now: what runs is part of it, not a task of its own.
+    in_step = False
     #: Whether sync code called by async functions may have to wait, see `bridge`.
     is_bridged = False
     #: What `run_in_worker` is running for this walk.
@@ -237,6 +250,15 @@ class Walk:
                 return await bridged(result)
             return await result
         return result
+
+    async def outside(self, awaitable: Awaitable[T]) -> T:
+        """Await the server's `receive` or `send` in the server's context.
+
+        A server may start the next request of a connection from within them; it
+        would inherit what this one has set. To be called on the loop, by the
+        coroutine of the walk itself (`in_step`).
+        """
+        return cast(T, await _switch(_Outside(awaitable)))
 
     async def to_loop(self) -> None:
         """Go on on the event loop. Every `receive` and `send` of the server wants that."""
@@ -304,7 +326,9 @@ class Walk:
     def __await__(self) -> Generator[Any, None, Any]:
         self._thread = get_ident()
         try:
+            self.in_step = True
             asked = self._context.run(self._coroutine.send, None)
+            self.in_step = False
             if self.loop is None:
                 self.loop = asyncio.get_running_loop()
             _, value = yield from self._drive(asked)
@@ -324,6 +348,7 @@ class Walk:
         """Do what the coroutine asks for until it ends, or asks to go back to the task that it came from."""
         step, send, throw = self._context.run, self._coroutine.send, self._coroutine.throw
         error: BaseException | None = None
+        value: Any = None
         while True:
             if asked is _TO_THREAD:
                 outcome, error = yield from self._step_in_thread()
@@ -335,6 +360,14 @@ class Walk:
                     return outcome
             elif asked is _BACK_TO_TASK:
                 return _ASKED, None
+            elif type(asked) is _Outside:
+                try:
+                    value = yield from asked.awaitable.__await__()
+                except GeneratorExit as closed:
+                    self._abandon(closed)
+                    raise
+                except BaseException as failure:
+                    error = failure
             elif asked is not _TO_LOOP:
                 try:
                     yield asked  # a future that user code waits for: the task's business
@@ -344,13 +377,17 @@ class Walk:
                 except BaseException as interruption:
                     error = interruption
             try:
+                self.in_step = True
                 if error is None:
-                    asked = step(send, None)
+                    given, value = value, None
+                    asked = step(send, given)
                 else:
                     thrown, error = error, None
                     asked = step(throw, thrown)
             except StopIteration as end:
                 return _ENDED, end.value
+            finally:
+                self.in_step = False
 
     def _step_in_thread(self) -> Generator[Any, None, tuple[tuple[int, Any], BaseException | None]]:
         self.in_thread = True
@@ -422,6 +459,22 @@ class Walk:
             self._context.run(self._coroutine.close)
         except BaseException:
             return
+
+
+async def outside(make: Callable[[], Awaitable[T]]) -> T:
+    """Await what `make` makes in a context that is the server's, not the request's."""
+    walk = active_walk()
+    if walk is None:
+        return await make()
+    if walk.in_step:
+        return await walk.outside(_made_outside(make))
+    # A task of the user's own: nobody else steps it.
+    context = walk.server_context or Context()
+    return await asyncio.get_running_loop().create_task(_made_outside(make), context=context)
+
+
+async def _made_outside(make: Callable[[], Awaitable[T]]) -> T:
+    return await make()
 
 
 def leave_inner_walk() -> Context:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from werkzeug.exceptions import HTTPException
 
@@ -82,16 +82,20 @@ class ContextMiddleware:
             self._replaces_teardown = True
             self._teardown_app = lambda app, error: current_walk().call(replaced_app, error)
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return self.router(scope, receive, send)
+            await self.router(scope, receive, send)
+            return
         if _cv_request.get(None) is None and _inner_walk.get() is None:
             walk = Walk(copy_context(), self.flask.worker_pool)
         else:
             walk = Walk(leave_inner_walk(), self.flask.worker_pool, lent_worker())
-        return walk.run(self.walk(walk, scope, receive, send))
+        response = await walk.run(self.walk(walk, scope, receive, send))
+        if response is not None:
+            await response(scope, receive, send)
 
-    async def walk(self, walk: Walk, scope: Scope, receive: Receive, send: Send) -> None:
+    async def walk(self, walk: Walk, scope: Scope, receive: Receive, send: Send) -> Response | None:
+        """Everything up to the response that is to be sent; None when it has been sent already."""
         flask = self.flask
         request = flask.request_class(scope, True, False, receive)
         ctx = RequestContext(flask, scope, request)
@@ -155,20 +159,19 @@ class ContextMiddleware:
                     app_ctx.held = False
                 client.keep(app_ctx, ctx)
         if connection is not None and connection.lost:
-            return
+            return None
         if error is not None:
             raise error
         if response is SENT or streamed:
-            return
-        if walk.in_thread:
-            await walk.to_loop()
-        if response._on_close:
-            try:
-                await response(scope, receive, send)
-            finally:
-                await walk.uncancelled(response.aclose())
-        else:
-            await response(scope, receive, send)
+            return None
+        if not response._on_close:
+            return cast(Response, response)
+        await walk.to_loop()
+        try:
+            await walk.outside(response(scope, receive, send))
+        finally:
+            await walk.uncancelled(response.aclose())
+        return None
 
     def match(self, request: Request) -> bool:
         """Find the rule, if that is all there is to it."""

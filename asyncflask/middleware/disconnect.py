@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import Context, copy_context
+from functools import partial
 
 from ..body import MEMORY_SIZE
+from ..concurrency import current_walk, outside
 from ..typing import Message, Receive, Send
 from ..wrappers import Request
 
@@ -20,16 +23,17 @@ class Connection:
 
     :param receive: the server's.
     :param send: the server's.
+    :param context: the server's; see `Walk.outside`.
     """
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, receive: Receive, send: Send, context: Context) -> None:
         self._receive = receive
         self._send = send
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
         self._kept = 0
         self._taken = asyncio.Event()
         self._task = asyncio.current_task()
-        self._watcher = asyncio.create_task(self._watch())
+        self._watcher = asyncio.get_running_loop().create_task(self._watch(), context=context)
         #: Whether the client has gone, which has cancelled the task.
         self.lost = False
 
@@ -58,7 +62,7 @@ class Connection:
         """The `send` for the response."""
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             self.stop()  # once the response is complete, servers say that the client has gone
-        await self._send(message)
+        await outside(partial(self._send, message))
 
     def stop(self) -> None:
         """Watch no longer."""
@@ -69,10 +73,22 @@ class Connection:
             self._task.uncancel()
 
 
+async def server_context() -> Context:
+    """A copy of the context that the server has called the application in, also kept with the walk."""
+
+    async def copied() -> Context:
+        return copy_context()
+
+    walk = current_walk()
+    if walk.server_context is None:
+        walk.server_context = await walk.outside(copied())
+    return walk.server_context
+
+
 @asynccontextmanager
 async def until_disconnect(request: Request, receive: Receive, send: Send) -> AsyncIterator[Connection]:
     """Cancel the task inside of the block, once, when the client goes away."""
-    connection = Connection(receive, send)
+    connection = Connection(receive, send, await server_context())
     request.body.use(connection.receive)
     try:
         yield connection

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from ..concurrency import current_walk, inner_walk, is_async
+from ..concurrency import current_walk, inner_walk, is_async, outside
 from ..ctx import RequestContext
 from ..globals import _cv_request
 from ..signals import Signal, request_finished, request_started
 from ..typing import Message, Receive, Scope, Send
 from . import SENT, Layer, overridden
+from .disconnect import server_context
 from .errors import handle_exception
 from .sessions import has_session_to_save, save_session
 from .signals import emit
@@ -101,6 +103,7 @@ class AfterRequestMiddleware:
             if type(value) is not str and is_asgi_app(value):
                 await current_walk().to_loop()
                 sender = _Sender(flask, ctx, send)
+                await server_context()
                 await value(scope, ctx.request.body.replay, sender)
                 return SENT
             if type(value) is str or type(value) is dict:
@@ -190,7 +193,7 @@ class _Sender:
             # A walk of its own: the application may be sending from another task.
             message = await inner_walk(self._app.worker_pool).run(self._process(message))
             self.started = True
-        await self._send(message)
+        await outside(partial(self._send, message))
 
     async def _process(self, message: Message) -> Message:
         response: Response = self._app.response_class(status=message["status"])

@@ -257,7 +257,11 @@ class Flask(Scaffold):
         finally:
             pool = self.__dict__.pop("worker_pool", None)
             if pool is not None:
-                await run_in_worker(WorkerPool(1, "asyncflask-shutdown"), pool.stop, True)
+                last = WorkerPool(1, f"{self.name}-shutdown")
+                try:
+                    await run_in_worker(last, pool.stop, True)
+                finally:
+                    last.stop()
 
     @property
     def has_lifespan(self) -> bool:

@@ -181,6 +181,15 @@ class _Completion:
                     continue
 
 
+class _OwnTask(asyncio.Task[Any]):
+    """A task that ends before its loop does."""
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        # A timeout inside of it comes from the running loop. Whoever cancels all tasks of a loop that is to be
+        # closed does it from outside, and waits for them.
+        return super().cancel(msg) if self.get_loop().is_running() else False
+
+
 class Walk:
     """Drive a coroutine in a context of its own, on the loop and in a thread in turn.
 
@@ -442,7 +451,7 @@ class Walk:
 
     def _step_in_own_task(self) -> Generator[Any, None, tuple[tuple[int, Any], BaseException | None]]:
         completion = _Completion(self.loop)
-        task = self.loop.create_task(as_coroutine(self._drive(_TO_LOOP)))
+        task = _OwnTask(as_coroutine(self._drive(_TO_LOOP)), loop=self.loop)
         task.add_done_callback(lambda _: completion.set())
         cancelled = yield from completion.wait()
         return task.result(), cancelled

@@ -532,6 +532,8 @@ class Flask(Scaffold):
             server_name = None
         elif not self.subdomain_matching:
             subdomain = self.url_map.default_subdomain or ""
+        elif server_name is not None and not _is_below(host, server_name):
+            subdomain = "<invalid>"  # what Werkzeug takes too, with a warning for every such request
         environ = {
             "REQUEST_METHOD": request.method,
             "wsgi.url_scheme": request.scheme,
@@ -967,6 +969,13 @@ class Flask(Scaffold):
 
         cls = self.test_cli_runner_class or FlaskCliRunner
         return cls(self, **kwargs)
+
+
+def _is_below(host: str, server_name: str) -> bool:
+    host, server_name = host.lower(), server_name.lower()
+    for port in (":80", ":443"):
+        server_name = server_name.removesuffix(port)
+    return host == server_name or host.endswith(f".{server_name}")
 
 
 _ALLOWED = (

@@ -69,11 +69,11 @@ class Body:
         self._receive = receive
 
     async def replay(self) -> Message:
-        """An ASGI ``receive`` that gives the body from its beginning, for an application that a view returns."""
+        """An ASGI ``receive`` that gives the body from its beginning, for an application that a view gave."""
         if self.parts is not None:
             raise RuntimeError(
-                "The raw bytes of a multipart body this large are not kept: declare a route that returns an ASGI"
-                " application with stream=True."
+                "The raw bytes of a multipart body this large are not kept: declare a route that returns an"
+                " ASGI application with stream=True."
             )
         if self._file is not None:
             if not self._replayed:

@@ -185,8 +185,8 @@ class _OwnTask(asyncio.Task[Any]):
     """A task that ends before its loop does."""
 
     def cancel(self, msg: Any | None = None) -> bool:
-        # A timeout inside of it comes from the running loop. Whoever cancels all tasks of a loop that is to be
-        # closed does it from outside, and waits for them.
+        # A timeout inside of it comes from the running loop. Whoever cancels all tasks of a loop that is to
+        # be closed does it from outside, and waits for them.
         return super().cancel(msg) if self.get_loop().is_running() else False
 
 
@@ -208,7 +208,7 @@ class Walk:
     in_thread = False
     #: The context of the server, for those who cannot be `outside`.
     server_context: Context | None = None
-    #: Whether the coroutine is being stepped on the loop right now: what runs is part of it, not a task of its own.
+    #: Whether the coroutine is being stepped on the loop now: what runs is part of it, not another task.
     in_step = False
     #: Whether sync code called by async functions may have to wait, see `bridge`.
     is_bridged = False

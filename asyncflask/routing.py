@@ -13,7 +13,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from werkzeug.routing import BaseConverter, IntegerConverter, ValidationError
+from werkzeug.routing import BaseConverter, ValidationError
+from werkzeug.routing import IntegerConverter as WerkzeugIntegerConverter
 from werkzeug.routing import Map as WerkzeugMap
 from werkzeug.routing import Rule as WerkzeugRule
 from werkzeug.routing import converters as werkzeug_converters
@@ -38,12 +39,23 @@ class Rule(WerkzeugRule):
         return {**super().get_empty_kwargs(), "blocking": self.blocking, "stream": self.stream}
 
 
+class IntegerConverter(WerkzeugIntegerConverter):
+    """Werkzeug's, for which a number of more digits than Python converts is no match, not an error."""
+
+    def to_python(self, value: str) -> int:
+        try:
+            return int(super().to_python(value))
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
+
 class Map(WerkzeugMap):
     """The rules of an application; counts its changes."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.version = 0
         super().__init__(*args, **kwargs)
+        self.converters["int"] = IntegerConverter
 
     def add(self, rulefactory: Any) -> None:
         self.version += 1
@@ -83,7 +95,7 @@ class Target:
                 converter.fixed_digits or converter.min is not None or converter.max is not None
             ):
                 convert = int  # the digits that its pattern has matched
-            elif type(converter).__module__ != werkzeug_converters.__name__:
+            elif not _is_builtin(type(converter)):
                 self.runs_user_code = True
             self.converters.append((str(name), convert))
         # Whether matching it is all there is: no redirect can follow.
@@ -95,6 +107,10 @@ class Target:
 
     def accepts(self, method: str) -> bool:
         return self.methods is None or method in self.methods
+
+
+def _is_builtin(converter: type) -> bool:
+    return converter.__module__ == werkzeug_converters.__name__ or converter is IntegerConverter
 
 
 def _may_redirect_to_defaults(rule: WerkzeugRule, url_map: WerkzeugMap) -> bool:
@@ -192,10 +208,7 @@ class RouteMatcher:
         url_map = self._url_map
         self._version = url_map.version
         url_map.update()
-        converters = url_map.converters.values()
-        self.runs_user_code = any(
-            converter.__module__ != werkzeug_converters.__name__ for converter in converters
-        )
+        self.runs_user_code = not all(map(_is_builtin, url_map.converters.values()))
         self._root = None
         self._static = {}
         self._by_prefix = {}
@@ -283,7 +296,7 @@ def convert(target: Target, texts: tuple[str, ...]) -> dict[str, Any] | None:
     try:
         for (name, to_python), text in zip(target.converters, texts, strict=True):
             values[name] = text if to_python is None else to_python(text)
-    except ValidationError:
+    except ValueError:  # a ValidationError is one; `int` raises it for too many digits
         return None
     if target.defaults:
         values.update(target.defaults)

@@ -136,8 +136,10 @@ class _PoolWorker(Worker):
                 if self.jobs.empty():
                     if pool._shared and (not self.claims or len(pool._workers) >= pool.size):
                         return pool._take()
-                    if self.stopping:
+                    if self.stopping or pool._stopped:
                         self.ended = True
+                        if self in pool._workers:
+                            pool._workers.remove(self)
                         return None
                     self.idle = True
                 if was_woken:
@@ -171,6 +173,7 @@ class WorkerPool:
         # Threads in the middle of a job that waits for a coroutine, which may need a thread.
         self._waiting: list[_PoolWorker] = []
         self._started = 0
+        self._stopped = False
         # True from waking a thread until it looks: one that is on its way takes the next job too.
         self._waking = False
 
@@ -247,13 +250,14 @@ class WorkerPool:
         return True
 
     def stop(self, wait: bool = False) -> None:
-        """End the threads once they have nothing left to do; the next job starts new ones.
+        """End the threads once they have nothing left to do. A later job starts one that ends after it.
 
         :param wait: return only when they have ended. A sync callable cannot be
             interrupted, so this lasts as long as the longest of them.
         """
         while True:
             with self._lock:
+                self._stopped = True
                 stopped, self._workers = self._workers, []
                 self._waking = False
                 for worker in stopped:

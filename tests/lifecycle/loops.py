@@ -76,7 +76,7 @@ def _describe(loop: asyncio.AbstractEventLoop) -> str:
     return "\n".join(str(task) for task in asyncio.all_tasks(loop))
 
 
-def eventually(condition: Callable[[], Any], what: str, timeout: float = 10) -> None:
+def eventually(condition: Callable[[], Any], what: str, timeout: float = 4) -> None:
     """Wait until a condition holds, from sync code."""
     wake = threading.Event()
     for _ in range(int(timeout / 0.005)):
@@ -86,7 +86,7 @@ def eventually(condition: Callable[[], Any], what: str, timeout: float = 10) -> 
     raise Hang(f"After {timeout} seconds still not: {what}")
 
 
-async def soon(condition: Callable[[], Any], what: str, timeout: float = 10) -> None:
+async def soon(condition: Callable[[], Any], what: str, timeout: float = 4) -> None:
     """Wait until a condition holds, on the loop."""
     for _ in range(int(timeout / 0.002)):
         if condition():

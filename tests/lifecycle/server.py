@@ -20,17 +20,25 @@ from .loops import LOOPS, eventually
 
 TIMEOUT = 10.0
 
+#: The import name of the tests' applications. What they log is not for the output of a test run, and
+#: formatting a traceback would hold up their loop.
+APP_NAME = "lifecycle"
+logging.getLogger(APP_NAME).setLevel(logging.CRITICAL + 1)
 
-class _Errors(logging.Handler):
-    """What the server and the application have logged as errors."""
+_running: list[Server] = []
 
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.records: list[str] = []
-        self.setFormatter(logging.Formatter("%(name)s: %(message)s"))
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(self.format(record))
+def _keep_errors(record: logging.LogRecord) -> bool:
+    """Keep what a running server logs as an error for its test, instead of having it printed."""
+    if record.levelno >= logging.ERROR:
+        error = record.exc_info[1] if record.exc_info else None
+        for server in _running:
+            server.errors.append(f"{record.getMessage().strip()}: {error!r}")
+    return not _running
+
+
+for _name in ("uvicorn.error", "asyncio"):
+    logging.getLogger(_name).addFilter(_keep_errors)
 
 
 class Server:
@@ -53,14 +61,12 @@ class Server:
             "http": "httptools",
         }
         self._server = uvicorn.Server(uvicorn.Config(app, **{**settings, **options}))
-        self._errors = _Errors()
         self._failure: BaseException | None = None
-        self.complaints: list[str] = []
+        #: What was logged as an error so far, by this server or another one that runs beside it.
+        self.errors: list[str] = []
 
     def __enter__(self) -> Self:
-        for name in ("uvicorn.error", "asyncio"):
-            logging.getLogger(name).addHandler(self._errors)
-        logging.getLogger("uvicorn.error").propagate = False
+        _running.append(self)
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=2048)
         self.port: int = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._run, name="test-server", daemon=True)
@@ -94,15 +100,9 @@ class Server:
         self._server.should_exit = True
         self._thread.join(20)
         self._socket.close()
-        for name in ("uvicorn.error", "asyncio"):
-            logging.getLogger(name).removeHandler(self._errors)
-        logging.getLogger("uvicorn.error").propagate = True
+        if self in _running:
+            _running.remove(self)
         assert not self._thread.is_alive(), "the server does not stop"
-
-    @property
-    def errors(self) -> list[str]:
-        """What was logged as an error so far."""
-        return self._errors.records
 
     @property
     def tasks(self) -> set[asyncio.Task[Any]]:

@@ -1373,7 +1373,7 @@ def test_sigterm(way: str, tmp_path: Path) -> None:
     output = (tmp_path / "output").read_text()
     for path in paths:
         own = [line.split()[0] for line in lines if line.split()[1] == path]
-        if way == "uvicorn" and path == "/sync" and own == ["start", "end"]:
+        if way == "uvicorn" and path == "/sync" and own == ["start", "end", "teardown"][: len(own)]:
             continue  # uvicorn raises the signal again after its own shutdown, which ends the process at once
         if path.startswith("/async") and "end" not in own:
             own.insert(1, "end")  # the loop that ends has cancelled the view's own clean-up

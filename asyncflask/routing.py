@@ -73,6 +73,7 @@ class Target:
         "defaults",
         "is_plain",
         "methods",
+        "only",
         "rule",
         "runs_user_code",
         "stream",
@@ -98,6 +99,8 @@ class Target:
             elif not _is_builtin(type(converter)):
                 self.runs_user_code = True
             self.converters.append((str(name), convert))
+        #: Its converter, if it has just one.
+        self.only = self.converters[0] if len(self.converters) == 1 else None
         # Whether matching it is all there is: no redirect can follow.
         self.is_plain = (
             not rule.alias
@@ -199,8 +202,12 @@ class RouteMatcher:
             match = match_part(part)
             if match is not None:
                 for target in child.targets:
-                    if target.websocket == websocket and target.accepts(method):
-                        return (target, tuple(map(match.group, groups))) if target.is_plain else None
+                    if target.websocket == websocket and (target.methods is None or method in target.methods):
+                        if not target.is_plain:
+                            return None
+                        if len(groups) == 1:
+                            return target, (match.group(groups[0]),)
+                        return target, tuple(map(match.group, groups))
                 return None
         return None
 
@@ -294,6 +301,10 @@ def convert(target: Target, texts: tuple[str, ...]) -> dict[str, Any] | None:
         return dict(target.defaults)
     values: dict[str, Any] = {}
     try:
+        if target.only is not None:
+            name, to_python = target.only
+            values[name] = texts[0] if to_python is None else to_python(texts[0])
+            return {**values, **target.defaults} if target.defaults else values
         for (name, to_python), text in zip(target.converters, texts, strict=True):
             values[name] = text if to_python is None else to_python(text)
     except ValueError:  # a ValidationError is one; `int` raises it for too many digits

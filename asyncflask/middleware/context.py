@@ -90,7 +90,7 @@ class ContextMiddleware:
             walk = Walk(copy_context(), self.flask.worker_pool)
         else:
             walk = Walk(leave_inner_walk(), self.flask.worker_pool, lent_worker())
-        response = await walk.run(self.walk(walk, scope, receive, send))
+        response: Response | None = await walk.run(self.walk(walk, scope, receive, send))
         if response is not None:
             await response(scope, receive, send)
 

@@ -18,7 +18,6 @@ from jinja2 import BaseLoader
 from werkzeug.datastructures import Headers, ImmutableDict
 from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError, HTTPException
 from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException
-from werkzeug.sansio.utils import get_host
 from werkzeug.utils import cached_property
 from werkzeug.utils import redirect as _wz_redirect
 from werkzeug.wrappers import Response as BaseResponse
@@ -36,7 +35,7 @@ from .config import Config, ConfigAttribute
 from .ctx import AppContext, RequestContext, _AppCtxGlobals
 from .environ import route_path
 from .globals import _cv_app, _cv_request, g, request, session
-from .helpers import get_debug_flag, get_flashed_messages, get_load_dotenv
+from .helpers import CONTROLS, get_debug_flag, get_flashed_messages, get_load_dotenv
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .lazy import lazy
 from .logging import create_logger
@@ -524,8 +523,8 @@ class Flask(Scaffold):
         trusted_hosts = self.config["TRUSTED_HOSTS"]
         if trusted_hosts is not None:
             request.trusted_hosts = trusted_hosts
-        host = get_host(request.scheme, request.headers.get("host"), request.server, request.trusted_hosts)
-        request.host = host
+            request.__dict__.pop("host", None)  # or one that nobody has checked would do
+        host = request.host
         subdomain = None
         server_name = self.config["SERVER_NAME"]
         if self.url_map.host_matching:
@@ -773,6 +772,7 @@ class Flask(Scaffold):
 
     def redirect(self, location: str, code: int = 302) -> BaseResponse:
         """A response that sends the browser to another URL; `asyncflask.redirect` calls this."""
+        location = CONTROLS.sub(lambda found: quote(found[0]), location)  # which no header may contain
         return _wz_redirect(location, code=code, Response=self.response_class)
 
     def make_response(self, rv: Any) -> Response:

@@ -11,6 +11,7 @@ the chunks itself, as they come (`BodyStream`).
 from __future__ import annotations
 
 import io
+import weakref
 from collections.abc import AsyncIterator
 from tempfile import SpooledTemporaryFile, TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -51,7 +52,7 @@ class Body:
     _replay_ended = False
 
     def __init__(self, request: Request, receive: Receive) -> None:
-        self._request = request
+        self._request = weakref.proxy(request)  # which refers to its body
         self._receive = receive
         self._chunks: list[bytes] = []
         self._file: IO[bytes] | None = None

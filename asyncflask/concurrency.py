@@ -505,6 +505,50 @@ async def as_coroutine(awaitable: Awaitable[T]) -> T:
     return await awaitable
 
 
+class _Job:
+    """A call in a thread, that a coroutine waits for.
+
+    :param loop: where it is waited for.
+    :param walk: the request that it is part of.
+    :param call: what to call.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, walk: Walk | None, call: Callable[[], Any]) -> None:
+        self.ended: asyncio.Future[Any] = loop.create_future()
+        self.context = copy_context()
+        self._inbox = _inbox(loop)
+        self._walk = walk
+        self._call = call
+        self._value: Any = None
+        self._error: BaseException | None = None
+
+    def __call__(self) -> None:
+        if not self.ended.cancelled():
+            try:
+                self._value = self.context.run(self._call)
+            except StopIteration as error:
+                # A future cannot carry it: it would end the coroutine that waits.
+                self._error = RuntimeError(
+                    f"{self._call.func!r} raised StopIteration; return from it instead."
+                )  # type: ignore[attr-defined]
+                self._error.__cause__ = error
+            except BaseException as error:
+                self._error = error
+        with suppress(RuntimeError):  # the loop is closed, and with it everyone who waits
+            self._inbox.put(self._finish)
+
+    def _finish(self) -> None:
+        if self._walk is not None:
+            self._walk.end_job(self)
+        if self.ended.done():
+            return
+        if self._error is None:
+            self.ended.set_result(self._value)
+        else:
+            self.ended.set_exception(self._error)
+            self._error = None  # or it would refer to itself through its traceback
+
+
 async def run_in_worker(pool: WorkerPool, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
     """Await a sync callable in a thread, from any coroutine.
 
@@ -516,47 +560,22 @@ async def run_in_worker(pool: WorkerPool, func: Callable[..., T], /, *args: Any,
     :param pool: the threads to take otherwise.
     """
     loop = asyncio.get_running_loop()
-    inbox = _inbox(loop)
-    context = copy_context()
-    ended: asyncio.Future[T] = loop.create_future()
     walk = _walk_of_this_loop(loop)
-
-    def work() -> None:
-        set_outcome: Callable[[], object] = ended.cancel
-        try:
-            if not ended.cancelled():
-                set_outcome = partial(ended.set_result, context.run(func, *args, **kwargs))
-        except StopIteration as error:
-            # A future cannot carry it: it would end the coroutine that waits.
-            replaced = RuntimeError(f"{func!r} raised StopIteration; return from it instead.")
-            replaced.__cause__ = error
-            set_outcome = partial(ended.set_exception, replaced)
-        except BaseException as error:
-            set_outcome = partial(ended.set_exception, error)
-
-        def finish() -> None:
-            if walk is not None:
-                walk.end_job(work)
-            if not ended.done():
-                set_outcome()
-
-        with suppress(RuntimeError):  # the loop is closed, and with it everyone who waits
-            inbox.put(finish)
-
+    work = _Job(loop, walk, partial(func, *args, **kwargs))
     if walk is None:
         outer = active_walk()
         pool.submit(work, None if outer is None else outer.worker)
     else:
         walk.start_job(work, pool)
     try:
-        return await ended
+        return cast(T, await work.ended)
     except asyncio.CancelledError:
         if walk is not None:
             walk.cancel_blocked()  # the job may be waiting for a coroutine
         raise
     finally:
-        if not ended.cancelled():
-            _adopt(context)
+        if not work.ended.cancelled():
+            _adopt(work.context)
 
 
 def _walk_of_this_loop(loop: asyncio.AbstractEventLoop) -> Walk | None:

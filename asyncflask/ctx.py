@@ -227,6 +227,8 @@ class RequestContext:
                 rule, view_args = adapter.match(return_rule=True)
                 self.request.url_rule, self.request.view_args = rule, dict(view_args)
         except HTTPException as error:
+            # The frames of the matching would keep the request alive, and tell nobody anything.
+            error.__traceback__ = error.__context__ = None
             self.request.routing_exception = error
 
     def push(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -187,8 +188,14 @@ def get_template_attribute(template_name: str, attribute: str) -> Any:
 # -- files --------------------------------------------------------------------------------------
 
 
+#: What a header may not contain (RFC 9110 section 5.5), nor a file name in one (RFC 6266 section 4.3).
+CONTROLS = re.compile("[\x00-\x1f\x7f]")
+
+
 def _send_file_options(options: dict[str, Any]) -> dict[str, Any]:
     app = current_app
+    if (name := options.get("download_name")) is not None:
+        options["download_name"] = CONTROLS.sub("_", name)
     if options.get("max_age") is None:
         options["max_age"] = app.get_send_file_max_age
     options.update(

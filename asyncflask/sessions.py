@@ -203,7 +203,7 @@ class SecureCookieSessionInterface(SessionInterface):
             max_age = int(app.permanent_session_lifetime.total_seconds())
             try:
                 data = serializer.loads(cookie, max_age=max_age)
-            except (BadData, ValueError, TypeError, KeyError, RecursionError):
+            except (BadData, ValueError, TypeError, KeyError, RecursionError, OverflowError, OSError):
                 data = None  # expired, forged, or not of ours: a new session
             if isinstance(data, dict):
                 return self.session_class(data)

@@ -11,6 +11,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import cache
 from queue import SimpleQueue
 
 Job = Callable[[], None]
@@ -300,3 +301,9 @@ class LoopThread:
 
 
 background_loop = LoopThread("asyncflask-loop")
+
+
+@cache
+def shared_pool() -> WorkerPool:
+    """The threads for what runs outside of any application."""
+    return WorkerPool(8, "asyncflask-shared")

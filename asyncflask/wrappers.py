@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from inspect import isasyncgen
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, cast
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
-from werkzeug.datastructures import Headers, MultiDict
+from werkzeug.datastructures import Authorization, Headers, IfRange, MultiDict
 from werkzeug.datastructures.mixins import ImmutableHeadersMixin
 from werkzeug.exceptions import BadRequest, HTTPException
-from werkzeug.http import remove_entity_headers
+from werkzeug.http import parse_date, remove_entity_headers
+from werkzeug.sansio.utils import get_host
 from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Request as RequestBase
 from werkzeug.wrappers import Response as ResponseBase
 
 from . import json
 from .body import Body, nothing_to_receive, parse_multipart
-from .concurrency import current_walk, is_async
+from .concurrency import Walk, active_walk, current_walk, inner_walk, is_async
 from .environ import environ_from_scope, route_path, scope_from_environ
 from .globals import current_app
 from .lazy import lazy
-from .typing import Receive, Scope, Send
+from .threads import shared_pool
+from .typing import Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from werkzeug.routing import Rule
@@ -58,6 +62,36 @@ class _Limit:
 
     def __set__(self, request: Request, value: int | None) -> None:
         setattr(request, self._attribute, value)
+
+
+class _Date:
+    """A header with a date, which is ignored unless it is one (RFC 9110 section 13.1.3)."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.__doc__ = f"The {name} header as a `datetime`, None when there is none that is valid."
+
+    def __get__(self, request: Request | None, owner: type) -> Any:
+        return self if request is None else valid_date(request.headers.get(self._name))
+
+
+def valid_date(value: str | None) -> datetime | None:
+    """The date in a header. With Werkzeug's own, one that is out of the calendar's range fails later on."""
+    try:
+        date = parse_date(value)
+        if date is not None:
+            date.astimezone(UTC)
+        return date
+    except OverflowError:
+        return None
+
+
+def is_out_of_range(value: str) -> bool:
+    """Whether that would be a date if the calendar had it."""
+    try:
+        return parse_date(value) != valid_date(value)
+    except OverflowError:
+        return True
 
 
 class Request(RequestBase):
@@ -137,6 +171,16 @@ class Request(RequestBase):
         return None if server is None else (server[0], server[1])
 
     @lazy
+    def host(self) -> str:
+        """The host that the client asked for, with the port unless it is the usual one; empty when
+        what it sent is no host.
+
+        :raises SecurityError: when it is not one of `trusted_hosts`.
+        """
+        host = get_host(self.scheme, self.headers.get("host"), self.server, self.trusted_hosts)
+        return "" if "xn--" in host and not _is_idna(host) else host
+
+    @lazy
     def root_path(self) -> str:
         """The prefix that the application is mounted under, without a trailing slash."""
         root_path: str = self.scope.get("root_path", "")
@@ -165,8 +209,9 @@ class Request(RequestBase):
         environ: dict[str, Any] | None = self.scope.get("asyncflask.environ")
         if environ is None:
             environ = environ_from_scope(self.scope, None)
-        environ["wsgi.input"] = _Input(self)
-        environ["werkzeug.request"] = self
+        # Weak, or only the garbage collector would find a request that has been asked for its environ.
+        environ["werkzeug.request"] = this = weakref.proxy(self)
+        environ["wsgi.input"] = _Input(this)
         environ["wsgi.file_wrapper"] = _file_wrapper
         return environ
 
@@ -186,6 +231,27 @@ class Request(RequestBase):
     def state(self) -> Any:
         """What the lifespan left for requests, see the ASGI specification's lifespan state."""
         return self.scope.setdefault("state", {})
+
+    date: datetime | None = _Date("Date")  # type: ignore[assignment]
+    if_modified_since: datetime | None = _Date("If-Modified-Since")  # type: ignore[assignment]
+    if_unmodified_since: datetime | None = _Date("If-Unmodified-Since")  # type: ignore[assignment]
+
+    @property
+    def if_range(self) -> IfRange:
+        """The If-Range header: an ETag or a date."""
+        value = self.headers.get("If-Range", "")
+        if is_out_of_range(value):
+            return IfRange()
+        parsed = super().if_range
+        return parsed if parsed.etag is None or '"' not in parsed.etag else IfRange()
+
+    @property
+    def authorization(self) -> Authorization | None:
+        """The Authorization header; None without one, or when it cannot be read."""
+        try:
+            return super().authorization
+        except ValueError:  # bytes beyond ASCII
+            return None
 
     @property
     def is_xhr(self) -> bool:
@@ -353,6 +419,16 @@ class Request(RequestBase):
         return [] if name is None else _blueprint_path(name)
 
 
+def _is_idna(host: str) -> bool:
+    try:
+        host.encode().decode("idna")
+    except UnicodeDecodeError:
+        return True  # Werkzeug shows such a label as it is
+    except UnicodeError:
+        return False
+    return True
+
+
 def _blueprint_path(name: str) -> list[str]:
     path = [name]
     while "." in name:
@@ -452,6 +528,11 @@ class Response(ResponseBase):
         A sync iterator is stepped in the worker thread, an async one on the
         loop; either is closed at the end, also when the client goes away.
         """
+        if type(self.response) is not list and active_walk() is None:
+            # Around the application rather than inside of it: nobody else closes it.
+            walk = inner_walk(shared_pool())
+            await walk.run(self._send_and_close(walk, scope, receive, send))
+            return
         status = self._status_code
         if not 200 <= status < 600:
             _check_status(status, self._status)
@@ -495,6 +576,15 @@ class Response(ResponseBase):
             else:
                 await self._send_sync(send)
         await send({"type": "http.response.body", "body": b""})
+
+    async def _send_and_close(self, walk: Walk, scope: Scope, receive: Receive, send: Send) -> None:
+        async def outside(message: Message) -> None:
+            await walk.outside(send(message))
+
+        try:
+            await self(scope, receive, outside)
+        finally:
+            await walk.uncancelled(self.aclose())
 
     async def _send_async(self, send: Send) -> None:
         chunks = cast(AsyncIterator[Any], self.response)
@@ -543,6 +633,14 @@ class Response(ResponseBase):
             raw.append((b"content-length", str(sum(map(len, self.iter_encoded()))).encode()))
         return raw
 
+    def make_conditional(self, request_or_environ: Any, *args: Any, **kwargs: Any) -> Any:
+        """Answer conditional and range requests; see Werkzeug's. Dates that are none are ignored."""
+        environ = getattr(request_or_environ, "environ", request_or_environ)
+        invalid = [name for name in _DATES if is_out_of_range(environ.get(name, ""))]
+        if invalid:
+            environ = {name: value for name, value in environ.items() if name not in invalid}
+        return super().make_conditional(environ, *args, **kwargs)
+
     def call_on_close(self, func: Callable[[], Any]) -> Callable[[], Any]:
         """Call `func`, sync or async, once the response is sent or its client is gone."""
         self._on_close = [*self._on_close, func]
@@ -579,6 +677,10 @@ class Response(ResponseBase):
             raise errors[0]
 
 
+#: Where an environ has dates that a conditional response looks at.
+_DATES = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE")
+
+
 #: Header names as ASGI wants them, by how they were written.
 _raw_names: dict[str, bytes] = {}
 
@@ -590,10 +692,17 @@ def _raw_header(name: str, value: str) -> tuple[bytes, bytes]:
         if not raw or any(byte <= 32 or byte in b':"(),/;<=>?@[\\]{}' or byte >= 127 for byte in raw):
             raise ValueError(f"{name!r} cannot be sent: it is no name of a header (RFC 9110 section 5.1).")
         if raw == b"location" or raw == b"content-location":
-            return raw, iri_to_uri(value).encode("latin-1")
+            return raw, _uri(value)
         if len(_raw_names) < 500:
             _raw_names[name] = raw
     return raw, value.encode("latin-1")
+
+
+def _uri(value: str) -> bytes:
+    try:
+        return iri_to_uri(value).encode("latin-1")
+    except ValueError:  # no URL, such as "http://["; the client may make of it what it can
+        return quote(value, safe="!#$%&'()*+,-./:;=?@_~").encode("latin-1")
 
 
 def _check_status(code: int, status: str) -> None:

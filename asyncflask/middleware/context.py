@@ -153,6 +153,8 @@ class ContextMiddleware:
                 failed.__context__ = error
             raise
         finally:
+            if request.routing_exception is not None and request.routing_exception is not error:
+                request.routing_exception.__traceback__ = None  # whose frames refer to the request
             if client is not None:
                 ctx.held = False
                 if not borrowed:

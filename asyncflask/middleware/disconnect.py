@@ -33,7 +33,8 @@ class Connection:
         self._kept = 0
         self._taken = asyncio.Event()
         self._task = asyncio.current_task()
-        self._watcher = asyncio.get_running_loop().create_task(self._watch(), context=context)
+        loop = asyncio.get_running_loop()
+        self._watcher: asyncio.Task[None] | None = loop.create_task(self._watch(), context=context)
         #: Whether the client has gone, which has cancelled the task.
         self.lost = False
 
@@ -66,7 +67,9 @@ class Connection:
 
     def stop(self) -> None:
         """Watch no longer."""
-        self._watcher.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+            self._watcher = None  # which refers back to this, as long as it keeps how it has ended
 
     def take_back_cancellation(self) -> None:
         if self.lost and self._task is not None:

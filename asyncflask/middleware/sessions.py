@@ -59,7 +59,7 @@ def has_session_to_save(app: Flask, ctx: RequestContext) -> bool:
         return True
     interface = app.session_interface
     if type(interface) is not SecureCookieSessionInterface and not is_lazy(interface):
-        return True
+        return False  # opening it has failed
     # Nobody used it. It may be permanent, and such a cookie is sent again with each response.
     cookies = ctx.request.raw_headers.get(b"cookie")
     return cookies is not None and app.config["SESSION_REFRESH_EACH_REQUEST"]

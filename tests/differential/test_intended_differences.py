@@ -269,6 +269,21 @@ def test_context_variables_stay_in_their_request(fw):
     assert client.get("/two").text == expect(fw, flask="one", asyncflask="unset")
 
 
+def test_a_redirect_to_what_a_client_sent_cannot_fail():
+    """Flask answers with a 500 when there is a line break in it; here it is percent-encoded."""
+    fw = framework(SUBJECT)
+    app = fw.Flask(__name__)
+
+    @app.get("/")
+    def index():
+        return fw.redirect(fw.request.args["next"])
+
+    response = app.test_client().get("/?next=/a%0d%0aX-Evil:1")
+    assert response.status_code == expect(fw, flask=500, asyncflask=302)
+    assert response.headers.get("Location") == expect(fw, flask=None, asyncflask="/a%0D%0AX-Evil:1")
+    assert "X-Evil" not in response.headers
+
+
 # Async functions where Flask knows none
 
 

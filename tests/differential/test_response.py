@@ -168,8 +168,12 @@ def test_header_injection(fw):
         response.set_cookie("a", fw.request.args["x"])
         return response
 
-    values = ["a%0d%0aX-Evil:1", "a%0aX-Evil:1", "a%0dX-Evil:1", "plain", "%C3%BC", "a%20b;c,d%22"]
-    return app, [f"/{path}?x={value}" for path in ("value", "set", "redirect", "cookie") for value in values]
+    breaks = ["a%0d%0aX-Evil:1", "a%0aX-Evil:1", "a%0dX-Evil:1"]
+    values = ["plain", "%C3%BC", "a%20b;c,d%22"]
+    return app, [
+        *[f"/{path}?x={value}" for path in ("value", "set", "cookie") for value in breaks],
+        *[f"/{path}?x={value}" for path in ("value", "set", "redirect", "cookie") for value in values],
+    ]
 
 
 # Response objects

@@ -140,7 +140,7 @@ class Cancelling:
             else:
                 task.cancel()
                 while self.way == "repeatedly" and not task.done():
-                    await asyncio.sleep(0.0005)
+                    await asyncio.sleep(0.001)
                     task.cancel()
         with suppress(asyncio.CancelledError):
             return await task

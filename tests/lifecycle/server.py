@@ -41,6 +41,16 @@ for _name in ("uvicorn.error", "asyncio"):
     logging.getLogger(_name).addFilter(_keep_errors)
 
 
+class _Uvicorn(uvicorn.Server):
+    """uvicorn that looks more often whether it is to stop."""
+
+    async def main_loop(self) -> None:
+        ticks = 0
+        while not await self.on_tick(ticks // 10):
+            ticks += 1
+            await asyncio.sleep(0.01)
+
+
 class Server:
     """uvicorn in a thread, on a port of the system's choice, for the length of a ``with`` block.
 
@@ -60,7 +70,7 @@ class Server:
             "timeout_graceful_shutdown": 5,
             "http": "httptools",
         }
-        self._server = uvicorn.Server(uvicorn.Config(app, **{**settings, **options}))
+        self._server = _Uvicorn(uvicorn.Config(app, **{**settings, **options}))
         self._failure: BaseException | None = None
         #: What was logged as an error so far, by this server or another one that runs beside it.
         self.errors: list[str] = []
@@ -68,6 +78,8 @@ class Server:
     def __enter__(self) -> Self:
         _running.append(self)
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=2048)
+        # asyncio sees to this only for sockets that it has made itself; without it a kept connection is slow.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port: int = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._run, name="test-server", daemon=True)
         self._thread.start()

@@ -362,9 +362,12 @@ def make_leaky_app() -> Flask:
     return app
 
 
-@pytest.fixture(scope="module", params=LOOPS)
+@pytest.fixture(
+    scope="module", params=[("asyncio", "httptools"), ("uvloop", "httptools"), ("asyncio", "h11")]
+)
 def leaky(request: pytest.FixtureRequest) -> Iterator[Server]:
-    with Server(make_leaky_app(), loop=request.param) as server:
+    loop, http = request.param
+    with Server(make_leaky_app(), loop=loop, http=http) as server:
         yield server
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, ValuesView
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -230,6 +231,18 @@ class Flask(Scaffold):
             if self.config["DEBUG"]:
                 layers = DebugMiddleware(layers)
         await layers(scope, receive, send)
+
+    @property
+    def wsgi_app(self) -> NoReturn:
+        """Not there: the application is an ASGI one.
+
+        :raises AttributeError: which says what to use.
+        """
+        raise AttributeError(_NO_WSGI_APP)
+
+    @wsgi_app.setter
+    def wsgi_app(self, app: Any) -> NoReturn:
+        raise AttributeError(_NO_WSGI_APP)
 
     def build_layers(self) -> ASGIApp:
         """What a request goes through, from the outside in."""
@@ -532,7 +545,16 @@ class Flask(Scaffold):
         elif not self.subdomain_matching:
             subdomain = self.url_map.default_subdomain or ""
         elif server_name is not None and not _is_below(host, server_name):
-            subdomain = "<invalid>"  # what Werkzeug takes too, with a warning for every such request
+            subdomain = "<invalid>"
+            # As if from `flask.app`: that is the name in the filters that applications have for it.
+            warnings.warn_explicit(
+                f"A client asked for a host that is not below SERVER_NAME, {server_name!r}: no rule matches.",
+                UserWarning,
+                __file__,
+                0,
+                module="flask.app",
+                registry=_warned,
+            )
         environ = {
             "REQUEST_METHOD": request.method,
             "wsgi.url_scheme": request.scheme,
@@ -939,16 +961,16 @@ class Flask(Scaffold):
         if port is None or (not port and port != 0):
             port = int(server_port or 5000)
         cli.show_server_banner(self.debug, self.name)
-        from . import serving
-
+        host = host or server_host or "127.0.0.1"
         try:
-            serving.run(
-                cast(Any, self),
-                host or server_host or "127.0.0.1",
-                int(port),
-                debug=self.debug,
-                **options,
-            )
+            substitute = _substitute_server()
+            if substitute is not None:
+                defaults = {"use_reloader": self.debug, "use_debugger": self.debug, "threaded": True}
+                substitute(host, int(port), self, **{**defaults, **options})
+            else:
+                from . import serving
+
+                serving.run(cast(Any, self), host, int(port), debug=self.debug, **options)
         finally:
             self._got_first_request = False
 
@@ -971,12 +993,26 @@ class Flask(Scaffold):
         return cls(self, **kwargs)
 
 
+def _substitute_server() -> Callable[..., Any] | None:
+    """What somebody, a test perhaps, has put in the place of ``werkzeug.serving.run_simple``."""
+    run_simple = getattr(sys.modules.get("werkzeug.serving"), "run_simple", None)
+    return None if getattr(run_simple, "__module__", None) == "werkzeug.serving" else run_simple
+
+
 def _is_below(host: str, server_name: str) -> bool:
     host, server_name = host.lower(), server_name.lower()
     for port in (":80", ":443"):
         server_name = server_name.removesuffix(port)
     return host == server_name or host.endswith(f".{server_name}")
 
+
+_NO_WSGI_APP = (
+    "This application is an ASGI one, it has no 'wsgi_app'. Wrap 'app.asgi_app' in ASGI middleware instead:"
+    " 'app.asgi_app = Middleware(app.asgi_app)'. That for ProxyFix is asyncflask.middleware.proxy_fix."
+    " A WSGI application is mounted beside this one with 'app.mount(path, a2wsgi.WSGIMiddleware(wsgi_app))'."
+)
+
+_warned: dict[Any, Any] = {}
 
 _ALLOWED = (
     "The return type must be a string, bytes, dict, list, an iterator or async iterator of strings or bytes,"

@@ -513,7 +513,7 @@ class _Job:
     :param call: what to call.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, walk: Walk | None, call: Callable[[], Any]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, walk: Walk | None, call: partial[Any]) -> None:
         self.ended: asyncio.Future[Any] = loop.create_future()
         self.context = copy_context()
         self._inbox = _inbox(loop)
@@ -530,7 +530,7 @@ class _Job:
                 # A future cannot carry it: it would end the coroutine that waits.
                 self._error = RuntimeError(
                     f"{self._call.func!r} raised StopIteration; return from it instead."
-                )  # type: ignore[attr-defined]
+                )
                 self._error.__cause__ = error
             except BaseException as error:
                 self._error = error

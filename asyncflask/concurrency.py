@@ -333,24 +333,47 @@ class Walk:
         return self
 
     def __await__(self) -> Generator[Any, None, Any]:
-        self._thread = get_ident()
         try:
-            self.in_step = True
-            asked = self._context.run(self._coroutine.send, None)
+            asked = self.begin(self._coroutine)
+        except StopIteration as end:
+            return end.value  # it has never waited for anything
+        return (yield from self.go_on(asked))
+
+    def begin(self, coroutine: Coroutine[Any, Any, Any]) -> object:
+        """The first step of `run`, for those who would rather not await what never waits.
+
+        :returns: what the coroutine waits for, to be given to `go_on`.
+        :raises StopIteration: with its result, when it has ended.
+        """
+        self._coroutine = coroutine
+        self._thread = get_ident()
+        self.in_step = True
+        try:
+            return self._context.run(coroutine.send, None)
+        except BaseException:
+            self._end()
+            raise
+        finally:
             self.in_step = False
+
+    @types.coroutine
+    def go_on(self, asked: object) -> Generator[Any, None, Any]:
+        """The steps after the first one."""
+        try:
             if self.loop is None:
                 self.loop = asyncio.get_running_loop()
             _, value = yield from self._drive(asked)
             return value
-        except StopIteration as end:
-            return end.value  # it has never waited for anything
         finally:
-            self.is_over = True
-            # The context refers to the walk; without this only the garbage collector would find the two.
-            del self._context
-            if self._claimed:
-                self._claimed = False
-                cast(Worker, self.worker).release()
+            self._end()
+
+    def _end(self) -> None:
+        self.is_over = True
+        # The context refers to the walk; without this only the garbage collector would find the two.
+        del self._context
+        if self._claimed:
+            self._claimed = False
+            cast(Worker, self.worker).release()
 
     @types.coroutine
     def _drive(self, asked: object = None) -> Generator[Any, None, tuple[int, Any]]:

@@ -164,6 +164,8 @@ class RequestContext:
     error: BaseException | None = None
     #: What a converter raised while the URL was matched.
     failed: Exception | None = None
+    #: What the view returned and raised, when it has been called before the layers around it.
+    view_outcome: tuple[Any, Exception | None] | None = None
     #: The walk that serves the request; None when no server does.
     walk: Walk | None = None
     _session: Any = None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.routing import BaseRoute, Match
 from starlette.routing import Router as StarletteRouter
 
-from .bridge import bridged
-from .concurrency import current_walk, is_async, is_awaitable
+from .concurrency import Walk, current_walk, is_async, is_awaitable
 from .globals import _cv_request
 from .middleware import overridden
 from .typing import Receive, Scope, Send
@@ -37,21 +37,33 @@ async def dispatch_request(flask: Flask) -> Any:
     """Call the view, or raise what was wrong with the URL."""
     ctx = _cv_request.get()
     request = ctx.request
+    if ctx.view_outcome is not None:  # `ContextMiddleware` has called it already
+        value, error = ctx.view_outcome
+        ctx.view_outcome = None
+        if error is None:
+            return value
+        try:
+            raise error
+        finally:
+            del error  # or it would refer to itself through its traceback
     if request.routing_exception is not None:
         flask.raise_routing_exception(request)
     rule: Any = request.url_rule
     if request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
         return flask.make_default_options_response()
-    view = flask.view_functions[rule.endpoint]
-    view_args: Any = request.view_args
-    if is_async(view):
-        if ctx.walk is None or ctx.walk.in_thread:
-            await current_walk().to_loop()
-        coroutine = view(**view_args)
-        return await bridged(coroutine) if ctx.walk is not None and ctx.walk.is_bridged else await coroutine
-    walk = current_walk()
+    return await call_view(current_walk(), rule, flask.view_functions[rule.endpoint], request.view_args)
+
+
+def call_view(walk: Walk, rule: Any, view: Callable[..., Any], view_args: Any) -> Awaitable[Any]:
+    """Call a view where it belongs."""
+    if is_async(view) and not walk.in_thread and not walk.is_bridged:
+        return cast(Awaitable[Any], view(**view_args))
     if getattr(rule, "blocking", True):
-        return await walk.call(view, **view_args)
+        return walk.call(view, **view_args)
+    return _call_on_loop(walk, view, view_args)
+
+
+async def _call_on_loop(walk: Walk, view: Callable[..., Any], view_args: Any) -> Any:
     await walk.to_loop()
     value = view(**view_args)
     return await value if is_awaitable(value) else value

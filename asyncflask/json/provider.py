@@ -209,9 +209,17 @@ class DefaultJSONProvider(JSONProvider):
         :param kwargs: the items of a dict. Without any argument the value is None.
         :raises TypeError: when there are both, or a value cannot be serialized.
         """
-        obj = self._prepare_response_obj(args, kwargs)
-        if self.compact is False or (self.compact is None and self._app.debug):
+        body = self.response_body(self._prepare_response_obj(args, kwargs))
+        return self._app.response_class.of(body, _content_type(self.mimetype))
+
+    def response_body(self, obj: Any) -> bytes:
+        """The body of `response`."""
+        if self.compact is False or (self.compact is None and self._app.config["DEBUG"]):
             text = self.dumps(obj, indent=2)
         else:
-            text = self.dumps(obj, separators=(",", ":"))
-        return self._app.response_class.of(f"{text}\n".encode(), _content_type(self.mimetype))
+            text = self.dumps(obj, **_COMPACT)
+        return f"{text}\n".encode()
+
+    def response_content_type(self) -> bytes:
+        """The content type of `response`."""
+        return _content_type(self.mimetype).encode()

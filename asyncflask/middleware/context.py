@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,7 +23,10 @@ from ..concurrency import (
 from ..ctx import AppContext, RequestContext
 from ..environ import route_path
 from ..globals import _cv_app, _cv_request
+from ..json.provider import DefaultJSONProvider
+from ..router import call_view
 from ..routing import RouteMatcher, convert
+from ..sessions import SecureCookieSessionInterface
 from ..signals import (
     Signal,
     appcontext_popped,
@@ -37,10 +41,25 @@ from ..typing import Receive, Scope, Send
 from ..wrappers import Request, Response
 from . import SENT, Layer, overridden
 from .disconnect import Connection, until_disconnect
+from .hooks import AfterRequestMiddleware
 from .signals import emit
 
 if TYPE_CHECKING:
     from ..app import Flask
+
+
+#: The content type and the body of a response that has nothing else to it.
+Plain = tuple[bytes, bytes]
+_HTML = b"text/html; charset=utf-8"
+
+#: The methods of an application that, replaced, take part between the contexts and the view.
+_BETWEEN = (
+    "dispatch_request",
+    "full_dispatch_request",
+    "make_response",
+    "preprocess_request",
+    "process_response",
+)
 
 
 class ContextMiddleware:
@@ -72,6 +91,10 @@ class ContextMiddleware:
             )
             for func in functions
         )
+        #: Whether every layer is the framework's own, see `shortcut`.
+        self.has_shortcut = isinstance(app, AfterRequestMiddleware) and not any(
+            overridden(flask, name) for name in _BETWEEN
+        )
         self._replaces_teardown = False
         self._teardown: Callable[..., Awaitable[None]] = do_teardown_request
         self._teardown_app: Callable[..., Awaitable[None]] = do_teardown_appcontext
@@ -90,11 +113,22 @@ class ContextMiddleware:
             walk = Walk(copy_context(), self.flask.worker_pool)
         else:
             walk = Walk(leave_inner_walk(), self.flask.worker_pool, lent_worker())
-        response: Response | None = await walk.run(self.walk(walk, scope, receive, send))
-        if response is not None:
-            await response(scope, receive, send)
+        response: Response | Plain | None
+        try:
+            asked = walk.begin(self.walk(walk, scope, receive, send))
+        except StopIteration as end:  # nothing in it had to wait
+            response = end.value
+        else:
+            response = await walk.go_on(asked)
+        if type(response) is tuple:
+            content_type, body = response
+            headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})
+        elif response is not None:
+            await cast(Response, response)(scope, receive, send)
 
-    async def walk(self, walk: Walk, scope: Scope, receive: Receive, send: Send) -> Response | None:
+    async def walk(self, walk: Walk, scope: Scope, receive: Receive, send: Send) -> Response | Plain | None:
         """Everything up to the response that is to be sent; None when it has been sent already."""
         flask = self.flask
         request = flask.request_class(scope, True, False, receive)
@@ -128,9 +162,22 @@ class ContextMiddleware:
                 await self.match_with_werkzeug(ctx, walk)
             if request.has_body and (request.streams_body or request.routing_exception is not None):
                 walk.is_bridged = True  # `request.form` may have to wait for the body
-            response = await self.app(scope, receive, send)
+            view = self.shortcut(ctx, walk)
+            if view is not None:
+                try:
+                    value = await call_view(walk, request.url_rule, view, request.view_args)
+                except Exception as failed:
+                    ctx.view_outcome = (None, failed)
+                else:
+                    response = self.answer(ctx, walk, value)
+            if response is SENT:
+                response = await self.app(scope, receive, send)
             # Nor is an answer held back by a sync callable that a timeout has left behind.
-            if response is not SENT and (type(response.response) is not list or walk.jobs):
+            if (
+                type(response) is not tuple
+                and response is not SENT
+                and (type(response.response) is not list or walk.jobs)
+            ):
                 streamed = True
                 await walk.to_loop()
                 async with until_disconnect(request, receive, send) as connection:
@@ -166,14 +213,55 @@ class ContextMiddleware:
             raise error
         if response is SENT or streamed:
             return None
-        if not response._on_close:
-            return cast(Response, response)
+        if type(response) is tuple or not response._on_close:
+            return cast("Response | Plain", response)
         await walk.to_loop()
         try:
             await walk.outside(response(scope, receive, send))
         finally:
             await walk.uncancelled(response.aclose())
         return None
+
+    def shortcut(self, ctx: RequestContext, walk: Walk) -> Callable[..., Any] | None:
+        """The view, when none of the layers has anything to do before it is called."""
+        flask = self.flask
+        request = ctx.request
+        if (
+            self.has_shortcut
+            and request.url_rule is not None
+            and not request.has_body
+            and request.method != "OPTIONS"
+            and not flask.before_request_funcs
+            and not flask.url_value_preprocessors
+            and type(flask.session_interface) is SecureCookieSessionInterface
+            and not Signal.in_use
+            and not walk.is_bridged
+        ):
+            return flask.view_functions.get(request.url_rule.endpoint)
+        return None
+
+    def answer(self, ctx: RequestContext, walk: Walk, value: Any) -> Any:
+        """What a view returned as it is to be sent, when none of the layers has anything to do with it.
+        Otherwise it is kept for them, as if the innermost had called the view."""
+        flask = self.flask
+        if (
+            flask.after_request_funcs
+            or ctx._after_request_functions
+            or walk.jobs
+            or ctx._session is not None
+            or b"cookie" in ctx.request.raw_headers
+        ):
+            ctx.view_outcome = (value, None)
+            return SENT
+        if flask.response_class is Response:
+            if type(value) is str:
+                return _HTML, value.encode()
+            json = flask.json
+            if type(value) is dict and type(json) is DefaultJSONProvider:
+                with suppress(Exception):  # which the layers will meet again, where it counts as theirs
+                    return json.response_content_type(), json.response_body(value)
+        ctx.view_outcome = (value, None)
+        return SENT
 
     def match(self, request: Request) -> bool:
         """Find the rule, if that is all there is to it."""

@@ -40,14 +40,14 @@ from .helpers import CONTROLS, get_debug_flag, get_flashed_messages, get_load_do
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .lazy import lazy
 from .logging import create_logger
-from .middleware import errors, hooks
+from .middleware import errors, hooks, overridden
 from .middleware.context import ContextMiddleware, do_teardown_appcontext, do_teardown_request
 from .middleware.debug import DebugMiddleware
 from .middleware.errors import ErrorMiddleware
 from .middleware.hooks import AfterRequestMiddleware, BeforeRequestMiddleware
 from .middleware.sessions import SessionMiddleware
 from .router import Router, dispatch_request
-from .routing import Map, Rule
+from .routing import Map, Rule, UrlBuilder
 from .scaffold import LegacyAttribute, Scaffold, _endpoint_from_view_func, find_package, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .templating import DispatchingJinjaLoader, Environment, _default_template_ctx_processor
@@ -256,6 +256,13 @@ class Flask(Scaffold):
 
             app = FirstRequestMiddleware(app, self)
         return ContextMiddleware(app, self, router)
+
+    def _replacement_of(self, name: str) -> Callable[..., Any] | None:
+        cls = type(self)
+        if name not in self.__dict__ and (cls is Flask or getattr(cls, name) is getattr(Flask, name)):
+            return None
+        method: Callable[..., Any] = getattr(self, name)
+        return None if getattr(method, "__func__", method) is getattr(Flask, name) else method
 
     @asynccontextmanager
     async def lifespan_context(self, app: Any) -> AsyncIterator[Mapping[str, Any] | None]:
@@ -538,17 +545,29 @@ class Flask(Scaffold):
             request.trusted_hosts = trusted_hosts
             request.__dict__.pop("host", None)  # or one that nobody has checked would do
         host = request.host
+        if not self.url_map.host_matching and not self.subdomain_matching:
+            # As `bind_to_environ` below, for which an environ would have to be made.
+            return cast(
+                MapAdapter,
+                self.url_map.bind(
+                    host,
+                    request.root_path,
+                    self.url_map.default_subdomain or "",
+                    request.scheme,
+                    request.method,
+                    route_path(request.scope),
+                    request.query_string.decode("utf-8", "replace"),
+                ),
+            )
         subdomain = None
         server_name = self.config["SERVER_NAME"]
         if self.url_map.host_matching:
             server_name = None
-        elif not self.subdomain_matching:
-            subdomain = self.url_map.default_subdomain or ""
         elif server_name is not None and not _is_below(host, server_name):
             subdomain = "<invalid>"
             # As if from `flask.app`: that is the name in the filters that applications have for it.
             warnings.warn_explicit(
-                f"A client asked for a host that is not below SERVER_NAME, {server_name!r}: no rule matches.",
+                f"Current server name doesn't match configured server name {server_name!r}: no rule matches.",
                 UserWarning,
                 __file__,
                 0,
@@ -595,6 +614,16 @@ class Flask(Scaffold):
         """
         ctx = _cv_request.get(None)
         if ctx is not None:
+            if (
+                _anchor is _method is _scheme is None
+                and not _external
+                and not self.url_default_functions
+                and self._builds_plain_urls
+                and endpoint[:1] != "."
+            ):
+                path = self._url_builder.build(endpoint, values)
+                if path is not None:
+                    return f"{ctx.request.root_path}/{path}"
             adapter = ctx.url_adapter
             if endpoint[:1] == ".":
                 blueprint = ctx.request.blueprint
@@ -625,6 +654,15 @@ class Flask(Scaffold):
         if _anchor is not None:
             url = f"{url}#{quote(_anchor, safe='%!#$&()*+,/:;=?@' + chr(39))}"
         return url
+
+    @lazy
+    def _url_builder(self) -> UrlBuilder:
+        return UrlBuilder(self.url_map)
+
+    @lazy
+    def _builds_plain_urls(self) -> bool:
+        """Whether URLs are built the framework's own way, on one domain."""
+        return not (self.subdomain_matching or overridden(self, "create_url_adapter"))
 
     def inject_url_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
         """Let the `url_defaults` functions of application and blueprints change the values of a URL."""
@@ -828,7 +866,11 @@ class Flask(Scaffold):
                 f" either returned None or ended without a return statement. {_ALLOWED}"
             )
         if not isinstance(rv, self.response_class):
-            if isinstance(rv, str | bytes | bytearray) or hasattr(rv, "__next__") or hasattr(rv, "__anext__"):
+            if type(rv) is str and self.response_class is Response:
+                rv = Response.of(rv.encode(), "text/html; charset=utf-8")
+            elif (
+                isinstance(rv, str | bytes | bytearray) or hasattr(rv, "__next__") or hasattr(rv, "__anext__")
+            ):
                 rv = self.response_class(rv, status=status, headers=headers)
                 status = headers = None
             elif isinstance(rv, dict | list):

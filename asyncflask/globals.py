@@ -7,7 +7,7 @@ request context; every proxy looks its object up there each time it is used.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.local import LocalProxy
 
@@ -32,16 +32,38 @@ start have one; in tests use 'with app.test_request_context(...):', and wrap a
 function that is to run in a thread of your own with
 'copy_current_request_context'."""
 
+
+class _Proxy(LocalProxy[Any]):
+    """A `LocalProxy` whose most used operations take fewer steps than Werkzeug's general way."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._get_current_object(), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._get_current_object(), name, value)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._get_current_object()[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._get_current_object()[key] = value
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._get_current_object()
+
+
 _cv_app: ContextVar[AppContext] = ContextVar("asyncflask.app_ctx")
 _cv_request: ContextVar[RequestContext] = ContextVar("asyncflask.request_ctx")
 
-app_ctx: AppContext = LocalProxy(_cv_app, unbound_message=_no_app_msg)  # type: ignore[assignment]
-current_app: Flask = LocalProxy(_cv_app, "app", unbound_message=_no_app_msg)  # type: ignore[assignment]
-g: _AppCtxGlobals = LocalProxy(_cv_app, "g", unbound_message=_no_app_msg)  # type: ignore[assignment]
+app_ctx: AppContext = _Proxy(_cv_app, unbound_message=_no_app_msg)  # type: ignore[assignment]
+current_app: Flask = _Proxy(_cv_app, "app", unbound_message=_no_app_msg)  # type: ignore[assignment]
+g: _AppCtxGlobals = _Proxy(_cv_app, "g", unbound_message=_no_app_msg)  # type: ignore[assignment]
 
-request_ctx: RequestContext = LocalProxy(_cv_request, unbound_message=_no_req_msg)  # type: ignore[assignment]
-request: Request = LocalProxy(_cv_request, "request", unbound_message=_no_req_msg)  # type: ignore[assignment]
-session: SessionMixin = LocalProxy(_cv_request, "session", unbound_message=_no_req_msg)  # type: ignore[assignment]
+request_ctx: RequestContext = _Proxy(_cv_request, unbound_message=_no_req_msg)  # type: ignore[assignment]
+request: Request = _Proxy(_cv_request, "request", unbound_message=_no_req_msg)  # type: ignore[assignment]
+session: SessionMixin = _Proxy(_cv_request, "session", unbound_message=_no_req_msg)  # type: ignore[assignment]
 
 
 if not TYPE_CHECKING:  # for a type checker there are no such names

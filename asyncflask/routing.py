@@ -108,8 +108,10 @@ class Target:
             and not (url_map.redirect_defaults and _may_redirect_to_defaults(rule, url_map))
         )
 
-    def accepts(self, method: str) -> bool:
-        return self.methods is None or method in self.methods
+    def accepts(self, method: str | None, websocket: bool | None) -> bool:
+        return (websocket is None or self.websocket == websocket) and (
+            method is None or self.methods is None or method in self.methods
+        )
 
 
 def _is_builtin(converter: type) -> bool:
@@ -152,6 +154,9 @@ class _Unknown(Exception):
 
 Found = tuple[Target, tuple[str, ...]]
 
+#: What `RouteMatcher.match` returns when no rule has such a path, whatever the method.
+NOWHERE: Any = type("NOWHERE", (), {"__repr__": lambda self: "NOWHERE"})()
+
 
 class RouteMatcher:
     """Matches paths against the rules of a map, as long as nothing out of the ordinary comes of it.
@@ -170,8 +175,9 @@ class RouteMatcher:
         #: Whether matching may call converters that are not Werkzeug's.
         self.runs_user_code = False
 
-    def match(self, path: str, method: str, websocket: bool = False) -> Found | None:
-        """The rule for a path and the texts of its variables, or None when Werkzeug has to be asked."""
+    def match(self, path: str, method: str, websocket: bool = False) -> Any:
+        """The rule for a path and the texts of its variables, `NOWHERE`, or None when Werkzeug has to be
+        asked."""
         if self._version != self._url_map.version:
             self._compile()
         methods = self._static.get(path)
@@ -187,11 +193,16 @@ class RouteMatcher:
             found = self._last_part(node, tail, method, websocket)
             if found is not None:
                 return found
+        parts = path.split("/")
         try:
-            found = self._follow(self._root, path.split("/"), 0, (), method, websocket)
+            found = self._follow(self._root, parts, 0, (), method, websocket)
+            if found is None:
+                # A rule for another method or for websockets would make it another error.
+                known = "//" in path or self._follow(self._root, parts, 0, (), None, None) is not None
+                return None if known else NOWHERE
         except _Unknown:
             return None
-        return found if found is not None and found[0].is_plain else None
+        return found if found[0].is_plain else None
 
     @staticmethod
     def _last_part(node: _Node, part: str, method: str, websocket: bool) -> Found | None:
@@ -247,16 +258,23 @@ class RouteMatcher:
             self._collect_static(child, (*parts, part))
 
     def _follow(
-        self, node: _Node, parts: list[str], at: int, values: tuple[str, ...], method: str, websocket: bool
+        self,
+        node: _Node,
+        parts: list[str],
+        at: int,
+        values: tuple[str, ...],
+        method: str | None,
+        websocket: bool | None,
     ) -> Found | None:
+        """The way through the states; None stands for any method, and for websockets or not."""
         if at == len(parts):
             for target in node.targets:
-                if target.websocket == websocket and target.accepts(method):
+                if target.accepts(method, websocket):
                     return target, values
             with_slash = node.static.get("")
             if with_slash is not None:
                 for target in with_slash.targets:
-                    if target.websocket == websocket and target.accepts(method):
+                    if target.accepts(method, websocket):
                         if target.rule.strict_slashes:
                             raise _Unknown  # a redirect
                         return target, values
@@ -286,11 +304,7 @@ class RouteMatcher:
                 return found
         if part == "" and at == len(parts) - 1:
             for target in node.targets:
-                if (
-                    not target.rule.strict_slashes
-                    and target.websocket == websocket
-                    and target.accepts(method)
-                ):
+                if not target.rule.strict_slashes and target.accepts(method, websocket):
                     return target, values
         return None
 
@@ -312,3 +326,56 @@ def convert(target: Target, texts: tuple[str, ...]) -> dict[str, Any] | None:
     if target.defaults:
         values.update(target.defaults)
     return values
+
+
+class UrlBuilder:
+    """Builds the paths of those endpoints that have a single rule, as Werkzeug's adapter does.
+
+    :param url_map: the rules. Rules that are added later are taken in.
+    """
+
+    def __init__(self, url_map: Map) -> None:
+        self._url_map = url_map
+        self._version = -1
+        self._paths: dict[str, str] = {}
+        self._rules: dict[str, WerkzeugRule] = {}
+
+    def build(self, endpoint: str, values: Mapping[str, Any]) -> str | None:
+        """The path below the application's root, without its leading slash; None when Werkzeug has to be
+        asked."""
+        if self._version != self._url_map.version:
+            self._compile()
+        if not values:
+            path = self._paths.get(endpoint)
+            if path is not None:
+                return path
+        rule = self._rules.get(endpoint)
+        if rule is None:
+            return None
+        for value in values.values():
+            if value is None:
+                return None
+        if not rule.arguments <= values.keys():
+            return None
+        built = rule.build(values)
+        return None if built is None else built[1].lstrip("/")
+
+    def _compile(self) -> None:
+        url_map = self._url_map
+        self._version = url_map.version
+        url_map.update()
+        self._paths = {}
+        self._rules = {}
+        if url_map.host_matching:
+            return
+        for endpoint, rules in url_map._rules_by_endpoint.items():
+            rule = rules[0]
+            if len(rules) > 1 or rule.websocket or rule.defaults or "<" in (rule.subdomain or ""):
+                continue
+            if (rule.subdomain or "") != (url_map.default_subdomain or ""):
+                continue
+            self._rules[endpoint] = rule
+            if not rule.arguments:
+                built = rule.build({})
+                if built is not None:
+                    self._paths[endpoint] = built[1].lstrip("/")

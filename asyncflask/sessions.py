@@ -6,7 +6,6 @@ users.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -16,6 +15,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug.datastructures import CallbackDict
 
 from .json.tag import TaggedJSONSerializer
+from .signing import CookieSerializer, sha1
 
 if TYPE_CHECKING:
     from .app import Flask
@@ -140,17 +140,13 @@ class SessionInterface:
 session_json_serializer = TaggedJSONSerializer()
 
 
-def _sha1(string: bytes = b"") -> Any:
-    return hashlib.sha1(string)
-
-
 class SecureCookieSessionInterface(SessionInterface):
     """Keeps the session in the cookie itself: readable by the user, and signed against changes."""
 
     #: Distinguishes these signatures from others made with the same secret key.
     salt = "cookie-session"
     #: The hash of the signature.
-    digest_method = staticmethod(_sha1)
+    digest_method = staticmethod(sha1)
     #: How itsdangerous makes the signing key from the secret key.
     key_derivation = "hmac"
     #: Writes and reads the payload: JSON with tags for some Python types.
@@ -185,7 +181,7 @@ class SecureCookieSessionInterface(SessionInterface):
             cached = None
         if cached is not None and cached[0] == made_for:
             return cached[1]
-        serializer = URLSafeTimedSerializer(
+        serializer = CookieSerializer(
             [*(fallbacks or ()), secret_key],  # itsdangerous signs with the last
             salt=self.salt,
             serializer=self.serializer,
@@ -211,19 +207,11 @@ class SecureCookieSessionInterface(SessionInterface):
 
     def save_session(self, app: Flask, session: Any, response: Response) -> None:
         if session.accessed:
-            response.vary.add("Cookie")
-        attributes: dict[str, Any] = {
-            "domain": self.get_cookie_domain(app),
-            "path": self.get_cookie_path(app),
-            "secure": self.get_cookie_secure(app),
-            "partitioned": self.get_cookie_partitioned(app),
-            "samesite": self.get_cookie_samesite(app),
-            "httponly": self.get_cookie_httponly(app),
-        }
+            vary_by_cookie(response)
         if not session:
             if session.modified:
-                response.delete_cookie(self.get_cookie_name(app), **attributes)
-                response.vary.add("Cookie")
+                response.delete_cookie(self.get_cookie_name(app), **self._attributes(app))
+                vary_by_cookie(response)
             return
         if self.should_set_cookie(app, session):
             serializer = cast(URLSafeTimedSerializer, self.get_signing_serializer(app))
@@ -231,6 +219,24 @@ class SecureCookieSessionInterface(SessionInterface):
                 self.get_cookie_name(app),
                 serializer.dumps(dict(session)),
                 expires=self.get_expiration_time(app, session),
-                **attributes,
+                **self._attributes(app),
             )
-            response.vary.add("Cookie")
+            vary_by_cookie(response)
+
+    def _attributes(self, app: Flask) -> dict[str, Any]:
+        return {
+            "domain": self.get_cookie_domain(app),
+            "path": self.get_cookie_path(app),
+            "secure": self.get_cookie_secure(app),
+            "partitioned": self.get_cookie_partitioned(app),
+            "samesite": self.get_cookie_samesite(app),
+            "httponly": self.get_cookie_httponly(app),
+        }
+
+
+def vary_by_cookie(response: Response) -> None:
+    """Note that the response depends on the cookie (RFC 9110 section 12.5.5)."""
+    if "Vary" in response.headers:
+        response.vary.add("Cookie")
+    else:
+        response.headers.add("Vary", "Cookie")

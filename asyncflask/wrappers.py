@@ -37,7 +37,19 @@ class RequestHeaders(ImmutableHeadersMixin, Headers):  # type: ignore[misc]
     """The headers that the client sent; they cannot be changed."""
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
-        self._list = [(name.decode("latin-1").title(), value.decode("latin-1")) for name, value in raw]
+        names = _names
+        self._list = [(names.get(name) or _written(name), value.decode("latin-1")) for name, value in raw]
+
+
+#: Names of headers as they are usually written, by how they come in ASGI.
+_names: dict[bytes, str] = {}
+
+
+def _written(name: bytes) -> str:
+    written = name.decode("latin-1").title()
+    if len(_names) < 200:  # a client may send any
+        _names[name] = written
+    return written
 
 
 class _Limit:

@@ -25,8 +25,4 @@ SENT: Any = type("SENT", (), {"__repr__": lambda self: "SENT"})()
 
 def overridden(app: Flask, name: str) -> Callable[..., Any] | None:
     """The method of the application that replaces the framework's own, by a subclass or an assignment."""
-    from ..app import Flask
-
-    method: Callable[..., Any] = getattr(app, name)
-    own = getattr(Flask, name)
-    return None if getattr(method, "__func__", method) is own else method
+    return app._replacement_of(name)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, cast
 
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 
 from ..concurrency import (
     Walk,
@@ -25,7 +25,7 @@ from ..environ import route_path
 from ..globals import _cv_app, _cv_request
 from ..json.provider import DefaultJSONProvider
 from ..router import call_view
-from ..routing import RouteMatcher, convert
+from ..routing import NOWHERE, RouteMatcher, convert
 from ..sessions import SecureCookieSessionInterface
 from ..signals import (
     Signal,
@@ -264,7 +264,7 @@ class ContextMiddleware:
         return SENT
 
     def match(self, request: Request) -> bool:
-        """Find the rule, if that is all there is to it."""
+        """Find the rule, or that there is none, if that is all there is to it."""
         scope = request.scope
         path: str = route_path(scope) if scope.get("root_path") else scope["path"]
         if path[:2] == "//":
@@ -272,6 +272,9 @@ class ContextMiddleware:
         found = self.matcher.match(path, request.method)
         if found is None or self.flask.config["TRUSTED_HOSTS"] is not None:
             return False
+        if found is NOWHERE:
+            request.routing_exception = NotFound()
+            return True
         target, texts = found
         if target.runs_user_code:
             return False

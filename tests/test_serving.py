@@ -20,7 +20,8 @@ from pathlib import Path
 import pytest
 
 import asyncflask
-from asyncflask import serving
+from asyncflask import reloader, serving
+from asyncflask.terminal import restore_echo
 
 ROOT = Path(asyncflask.__file__).parent.parent
 SECONDS = 30  # far more than anything here takes on an idle machine
@@ -632,7 +633,7 @@ def test_terminal_is_restored(monkeypatch):
         attributes[3] &= ~termios.ECHO
         termios.tcsetattr(terminal, termios.TCSANOW, attributes)
         monkeypatch.setattr(sys, "stdin", terminal)
-        serving._restore_echo()
+        restore_echo()
         assert termios.tcgetattr(terminal)[3] & termios.ECHO
 
 
@@ -660,7 +661,7 @@ class TestSources:
         return tmp_path
 
     def folders(self, project: Path, *extra: str) -> set[str]:
-        found = serving._Sources([project / name for name in extra], []).folders()
+        found = reloader.Sources([project / name for name in extra], []).folders()
         return {
             os.path.relpath(path, project)
             for path in found
@@ -683,14 +684,14 @@ class TestSources:
         }
 
     def test_installed_packages(self):
-        folders = serving._Sources([], []).folders()
+        folders = reloader.Sources([], []).folders()
         assert os.path.dirname(os.__file__) not in folders
         assert not any("site-packages" in path.split(os.sep) for path in folders)
 
     def test_files(self, project):
         from watchfiles import Change
 
-        sources = serving._Sources(
+        sources = reloader.Sources(
             [project / "extra.ini", project / "texts"], ["*/check_*.py", "*/texts/old/*"]
         )
 

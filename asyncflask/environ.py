@@ -126,7 +126,7 @@ def _from_wsgi(path: str) -> str:
 
 
 def _port(value: object) -> int | None:
-    return int(str(value)) if value and str(value).isdigit() else None
+    return int(str(value)) if value and str(value).isdecimal() else None
 
 
 def _header_value(value: object) -> bytes:

@@ -678,7 +678,7 @@ class Response(ResponseBase):
             closers.append(body.aclose)
         for close in (*closers, *self._on_close):
             try:
-                if close is getattr(body, "aclose", None) or is_async(close):
+                if close == getattr(body, "aclose", None) or is_async(close):
                     await walk.to_loop()
                     await close()
                 else:

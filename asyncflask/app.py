@@ -545,7 +545,8 @@ class Flask(Scaffold):
             request.trusted_hosts = trusted_hosts
             request.__dict__.pop("host", None)  # or one that nobody has checked would do
         host = request.host
-        if not self.url_map.host_matching and not self.subdomain_matching:
+        server_name = self.config["SERVER_NAME"]
+        if server_name is None and not self.url_map.host_matching and not self.subdomain_matching:
             # As `bind_to_environ` below, for which an environ would have to be made.
             return cast(
                 MapAdapter,
@@ -560,9 +561,10 @@ class Flask(Scaffold):
                 ),
             )
         subdomain = None
-        server_name = self.config["SERVER_NAME"]
         if self.url_map.host_matching:
             server_name = None
+        elif not self.subdomain_matching:
+            subdomain = self.url_map.default_subdomain or ""
         elif server_name is not None and not _is_below(host, server_name):
             subdomain = "<invalid>"
             # As if from `flask.app`: that is the name in the filters that applications have for it.
@@ -866,7 +868,7 @@ class Flask(Scaffold):
                 f" either returned None or ended without a return statement. {_ALLOWED}"
             )
         if not isinstance(rv, self.response_class):
-            if type(rv) is str and self.response_class is Response:
+            if type(rv) is str and headers is None and self.response_class is Response:
                 rv = Response.of(rv.encode(), "text/html; charset=utf-8")
             elif (
                 isinstance(rv, str | bytes | bytearray) or hasattr(rv, "__next__") or hasattr(rv, "__anext__")

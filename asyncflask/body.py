@@ -158,8 +158,11 @@ class Body:
         feed(None)
 
     def is_announced_too_large(self) -> bool:
-        limit, length = self._request.max_content_length, self._request.content_length
-        return limit is not None and length is not None and length > limit
+        limit = self._request.max_content_length
+        if limit is None:
+            return False
+        length = self._request.content_length
+        return length is not None and length > limit
 
     def require(self) -> None:
         """Make sure that the body is here, or say what is wrong with it.

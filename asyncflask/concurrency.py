@@ -498,15 +498,31 @@ async def outside(make: Callable[[], Awaitable[T]]) -> T:
     walk = active_walk()
     if walk is None:
         return await make()
+    if walk.server_context is not None:
+        return cast(T, await _in_context(walk.server_context, make))
     if walk.in_step:
         return await walk.outside(_made_outside(make))
     # A task of the user's own: nobody else steps it.
-    context = walk.server_context or Context()
-    return await asyncio.get_running_loop().create_task(_made_outside(make), context=context)
+    return await asyncio.get_running_loop().create_task(_made_outside(make), context=Context())
 
 
 async def _made_outside(make: Callable[[], Awaitable[T]]) -> T:
     return await make()
+
+
+@types.coroutine
+def _in_context(context: Context, make: Callable[[], Awaitable[Any]]) -> Generator[Any, Any, Any]:
+    coroutine = _made_outside(make)
+    step: Callable[[], Any] = partial(coroutine.send, None)
+    while True:
+        try:
+            asked = context.run(step)
+        except StopIteration as end:
+            return end.value
+        try:
+            step = partial(coroutine.send, (yield asked))
+        except BaseException as error:
+            step = partial(coroutine.throw, error)
 
 
 def leave_inner_walk() -> Context:
@@ -726,7 +742,7 @@ class Wait:
         self.task: asyncio.Task[Any] | None = None
         self.done = False
         self._exit: BaseException | None = None
-        self._coroutine = coroutine
+        self._coroutines: tuple[Coroutine[Any, Any, Any], ...] = (coroutine,)
         self._pool = pool
         self._worker = worker
         self._walk = walk or Walk(self.context, pool)
@@ -739,10 +755,11 @@ class Wait:
         walk = self._walk
         walk._context, walk.worker, walk.in_thread = self.context, self._worker, False
         self.context.run(_inner_walk.set, walk)
-        coroutine = self._coroutine
+        (coroutine,) = self._coroutines
         if self._outer is not None and self._outer.is_bridged:
             walk.is_bridged = True
             coroutine = as_coroutine(bridged(coroutine))
+            self._coroutines = (coroutine, *self._coroutines)
         self.task = self.loop.create_task(self._run(walk.run(coroutine)))
         if self._outer is not None:
             self._outer.blocked_on |= {self.task}
@@ -764,7 +781,8 @@ class Wait:
     def _end(self, task: asyncio.Task[Any]) -> None:
         if self._outer is not None:
             self._outer.blocked_on -= {task}
-        self._coroutine.close()  # or one that was cancelled before it began would be missed
+        for coroutine in self._coroutines:
+            coroutine.close()  # or one that was cancelled before it began would be missed
         self.done = True
         self.wake()
 

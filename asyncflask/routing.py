@@ -198,7 +198,9 @@ class RouteMatcher:
             found = self._follow(self._root, parts, 0, (), method, websocket)
             if found is None:
                 # A rule for another method or for websockets would make it another error.
-                known = "//" in path or self._follow(self._root, parts, 0, (), None, None) is not None
+                if path[:1] != "/" or "//" in path:
+                    return None
+                known = self._follow(self._root, parts, 0, (), None, None) is not None
                 return None if known else NOWHERE
         except _Unknown:
             return None

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 from weakref import WeakKeyDictionary
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug.datastructures import CallbackDict
+from werkzeug.http import dump_cookie
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .json.tag import TaggedJSONSerializer
 from .signing import CookieSerializer, sha1
@@ -206,22 +209,22 @@ class SecureCookieSessionInterface(SessionInterface):
         return self.session_class()
 
     def save_session(self, app: Flask, session: Any, response: Response) -> None:
-        if session.accessed:
+        if session.accessed or session.modified:
             vary_by_cookie(response)
         if not session:
             if session.modified:
                 response.delete_cookie(self.get_cookie_name(app), **self._attributes(app))
+        elif self.should_set_cookie(app, session):
+            if not session.accessed and not session.modified:
                 vary_by_cookie(response)
-            return
-        if self.should_set_cookie(app, session):
             serializer = cast(URLSafeTimedSerializer, self.get_signing_serializer(app))
-            response.set_cookie(
+            set_signed_cookie(
+                response,
                 self.get_cookie_name(app),
                 serializer.dumps(dict(session)),
                 expires=self.get_expiration_time(app, session),
                 **self._attributes(app),
             )
-            vary_by_cookie(response)
 
     def _attributes(self, app: Flask) -> dict[str, Any]:
         return {
@@ -234,9 +237,27 @@ class SecureCookieSessionInterface(SessionInterface):
         }
 
 
+@lru_cache(64)
+def _attributes_of_cookie(**attributes: Any) -> str:
+    return dump_cookie("x", "", **attributes)[2:]
+
+
+def set_signed_cookie(
+    response: Response, name: str, value: str, expires: datetime | None, **attributes: Any
+) -> None:
+    """`Response.set_cookie` for a value that needs no quotes, as that of a signed cookie."""
+    if expires is None and type(response).set_cookie is WerkzeugResponse.set_cookie:
+        cookie = f"{name}={value}{_attributes_of_cookie(**attributes)}"
+        if len(cookie) <= 4093 and cookie.isascii():
+            response.headers.add("Set-Cookie", cookie)
+            return
+    response.set_cookie(name, value, expires=expires, **attributes)
+
+
 def vary_by_cookie(response: Response) -> None:
     """Note that the response depends on the cookie (RFC 9110 section 12.5.5)."""
-    if "Vary" in response.headers:
+    headers = response.headers
+    if any(name.lower() == "vary" for name, _ in headers._list):
         response.vary.add("Cookie")
     else:
-        response.headers.add("Vary", "Cookie")
+        headers._list.append(("Vary", "Cookie"))

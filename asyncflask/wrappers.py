@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -11,9 +12,9 @@ from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, quote
 
-from werkzeug.datastructures import Authorization, Headers, IfRange, MultiDict
+from werkzeug.datastructures import Authorization, Headers, IfRange, ImmutableMultiDict, MultiDict
 from werkzeug.datastructures.mixins import ImmutableHeadersMixin
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import BadRequest, BadRequestKeyError, HTTPException
 from werkzeug.http import parse_date, remove_entity_headers
 from werkzeug.sansio.utils import get_host
 from werkzeug.urls import iri_to_uri
@@ -24,7 +25,7 @@ from . import json
 from .body import Body, nothing_to_receive, parse_multipart
 from .concurrency import Walk, active_walk, current_walk, inner_walk, is_async
 from .environ import environ_from_scope, route_path, scope_from_environ
-from .globals import current_app
+from .globals import _cv_app, current_app
 from .lazy import lazy
 from .threads import shared_pool
 from .typing import Message, Receive, Scope, Send
@@ -40,6 +41,30 @@ class RequestHeaders(ImmutableHeadersMixin, Headers):  # type: ignore[misc]
         names = _names
         self._list = [(names.get(name) or _written(name), value.decode("latin-1")) for name, value in raw]
 
+    @lazy
+    def _first(self) -> dict[str, str]:
+        return {name.lower(): value for name, value in reversed(self._list)}
+
+    def get(self, key: str, default: Any = None, type: Callable[[str], Any] | None = None) -> Any:  # type: ignore[override]
+        value = self._first.get(key.lower())
+        if value is None:
+            return default
+        if type is None:
+            return value
+        try:
+            return type(value)
+        except ValueError:
+            return default
+
+    def _get_key(self, key: str) -> str:
+        value = self._first.get(key.lower())
+        if value is None:
+            raise BadRequestKeyError(key)
+        return value
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and key.lower() in self._first
+
 
 #: Names of headers as they are usually written, by how they come in ASGI.
 _names: dict[bytes, str] = {}
@@ -50,6 +75,9 @@ def _written(name: bytes) -> str:
     if len(_names) < 200:  # a client may send any
         _names[name] = written
     return written
+
+
+_FORM = b"application/x-www-form-urlencoded"
 
 
 class _Limit:
@@ -69,8 +97,8 @@ class _Limit:
         value = getattr(request, self._attribute)
         if value is not None:
             return value
-        app = current_app
-        return app.config[self._config_name] if app else self._default
+        app_ctx = _cv_app.get(None)
+        return self._default if app_ctx is None else app_ctx.app.config[self._config_name]
 
     def __set__(self, request: Request, value: int | None) -> None:
         setattr(request, self._attribute, value)
@@ -235,6 +263,19 @@ class Request(RequestBase):
         return self.parameter_storage_class(pairs)
 
     @lazy
+    def cookies(self) -> ImmutableMultiDict[str, str]:
+        """The cookies that the client sent (RFC 6265 section 4.2); the first of those with the same name."""
+        pairs = []
+        for part in ";".join(self.headers.getlist("Cookie")).split(";"):
+            name, _, value = part.partition("=")
+            name, value = name.strip(" \t"), value.strip(" \t")
+            if name:
+                pairs.append((name, value))
+            if not _is_plain_cookie(name, value):
+                return super().cookies
+        return self.dict_storage_class(pairs)  # type: ignore[return-value]
+
+    @lazy
     def full_path(self) -> str:
         """`path` with the query string."""
         return f"{self.path}?{self.query_string.decode(errors='werkzeug.url_quote')}"
@@ -342,14 +383,23 @@ class Request(RequestBase):
             return
         values["form"], values["files"] = self._parse_form()
         self._has_files = bool(values["files"])
-        if current_app and current_app.debug and not self.files and self.mimetype != "multipart/form-data":
+        app_ctx = _cv_app.get(None)
+        if (
+            app_ctx is not None
+            and app_ctx.app.debug
+            and not self.files
+            and self.mimetype != "multipart/form-data"
+        ):
             from .debughelpers import EnctypeErrorFiles
 
             values["files"] = EnctypeErrorFiles(self)
 
     def _parse_form(self) -> tuple[MultiDict[str, str], MultiDict[str, Any]]:
         new = self.parameter_storage_class
-        mimetype = self.mimetype if self.want_form_data_parsed else ""
+        if self.raw_headers.get(b"content-type") == _FORM:
+            mimetype = "application/x-www-form-urlencoded"
+        else:
+            mimetype = self.mimetype if self.want_form_data_parsed else ""
         if mimetype == "multipart/form-data":
             parts = None
             if self._receive is not None and "stream" not in self.__dict__:
@@ -429,6 +479,14 @@ class Request(RequestBase):
         """The names of the blueprint and of those that it is nested in, innermost first."""
         name = self.blueprint
         return [] if name is None else _blueprint_path(name)
+
+
+_ODD_IN_COOKIE = re.compile(r'[^\x21-\x7e]|"')
+
+
+def _is_plain_cookie(name: str, value: str) -> bool:
+    """Whether there is nothing in it that wants a closer look."""
+    return _ODD_IN_COOKIE.search(name) is None and _ODD_IN_COOKIE.search(value) is None
 
 
 def _is_idna(host: str) -> bool:
@@ -518,10 +576,14 @@ class Response(ResponseBase):
         """The headers."""
         headers = Headers()
         if self._only_content_type is not None:
-            headers["Content-Type"] = self._only_content_type
-            headers["Content-Length"] = str(sum(map(len, self.iter_encoded())))
+            body = cast(list[bytes], self.response)
+            length = len(body[0]) if len(body) == 1 and type(body[0]) is bytes else self._length()
+            headers._list = [("Content-Type", self._only_content_type), ("Content-Length", str(length))]
             self._only_content_type = None
         return headers
+
+    def _length(self) -> int:
+        return sum(map(len, self.iter_encoded()))
 
     @property
     def max_cookie_size(self) -> int:  # type: ignore[override]

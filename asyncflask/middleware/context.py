@@ -113,6 +113,8 @@ class ContextMiddleware:
             walk = Walk(copy_context(), self.flask.worker_pool)
         else:
             walk = Walk(leave_inner_walk(), self.flask.worker_pool, lent_worker())
+        if scope["method"] != "GET":
+            walk.server_context = copy_context()  # to receive a body in
         response: Response | Plain | None
         try:
             asked = walk.begin(self.walk(walk, scope, receive, send))
@@ -131,7 +133,8 @@ class ContextMiddleware:
     async def walk(self, walk: Walk, scope: Scope, receive: Receive, send: Send) -> Response | Plain | None:
         """Everything up to the response that is to be sent; None when it has been sent already."""
         flask = self.flask
-        request = flask.request_class(scope, True, False, receive)
+        request = flask.request_class(scope)
+        request._receive = receive
         ctx = RequestContext(flask, scope, request)
         ctx.walk = walk
         # A server's context is nobody's; the test client's is the test's own, and its `g` is to be seen.
@@ -165,6 +168,8 @@ class ContextMiddleware:
             view = self.shortcut(ctx, walk)
             if view is not None:
                 try:
+                    if request.has_body:
+                        await request.body.receive()
                     value = await call_view(walk, request.url_rule, view, request.view_args)
                 except Exception as failed:
                     ctx.view_outcome = (None, failed)
@@ -229,7 +234,6 @@ class ContextMiddleware:
         if (
             self.has_shortcut
             and request.url_rule is not None
-            and not request.has_body
             and request.method != "OPTIONS"
             and not flask.before_request_funcs
             and not flask.url_value_preprocessors

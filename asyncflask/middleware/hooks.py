@@ -35,12 +35,13 @@ class BeforeRequestMiddleware:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
         flask = self.flask
-        if (
+        ctx = _cv_request.get()
+        if ctx.view_outcome is None and (
             flask.before_request_funcs
             or flask.url_value_preprocessors
             or (Signal.in_use and request_started.receivers)
             or self._replaced is not None
-            or _cv_request.get().request.has_body
+            or ctx.request.has_body
         ):
             return self._run_first(scope, receive, send)
         return self.app(scope, receive, send)

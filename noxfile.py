@@ -68,3 +68,21 @@ def bench(session: nox.Session) -> None:
     """Time asyncflask beside Starlette, Flask and Quart (``-- --cases plain``: see tests/benchmarks)."""
     install(session, "bench")
     session.run("python", "-m", "tests.benchmarks.inprocess", *session.posargs)
+
+
+@nox.session(name="flask-suite")
+def flask_suite(session: nox.Session) -> None:
+    """Run Flask's own tests on asyncflask, beside Flask (``-- --write``: figures into the documentation)."""
+    install(session, "flask-suite")
+    session.run("python", "-m", "tests.suites.flask_suite", *session.posargs)
+
+
+@nox.session
+def extensions(session: nox.Session) -> None:
+    """Run the tests of Flask's extensions on asyncflask, beside Flask (``-- NAME...``: those of some)."""
+    data = nox.project.load_toml("tests/suites/extensions.toml")
+    projects = {name: values for name, values in data.items() if isinstance(values, dict)}
+    packages = [f"{name}=={values['version']}" for name, values in projects.items()]
+    needed = [package for values in projects.values() for package in values.get("requirements", [])]
+    session.install("--quiet", "--editable", ".", *data["requirements"], *packages, *needed)
+    session.run("python", "-m", "tests.suites.extensions", *session.posargs)

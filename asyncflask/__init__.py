@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+__version__ = "0.1.0.dev0"
+
 import typing as _t
 
 from . import json as json
+from . import sansio as sansio
 from .app import Flask as Flask
 from .blueprints import Blueprint as Blueprint
 from .config import Config as Config
@@ -18,6 +21,7 @@ from .globals import request as request
 from .globals import session as session
 from .helpers import abort as abort
 from .helpers import flash as flash
+from .helpers import get_as_flask as _get_as_flask
 from .helpers import get_flashed_messages as get_flashed_messages
 from .helpers import get_template_attribute as get_template_attribute
 from .helpers import make_response as make_response
@@ -45,9 +49,6 @@ from .templating import stream_template_string as stream_template_string
 from .wrappers import Request as Request
 from .wrappers import Response as Response
 
-__version__ = "0.1.0.dev0"
-
-
 _OLD_NAMES = {
     "Markup",
     "_app_ctx_stack",
@@ -66,3 +67,7 @@ if not _t.TYPE_CHECKING:  # for a type checker there are no such names
 
             return module_name(__name__, name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if _get_as_flask():
+    from . import as_flask as as_flask

@@ -35,8 +35,8 @@ from .concurrency import (
 from .config import Config, ConfigAttribute
 from .ctx import AppContext, RequestContext, _AppCtxGlobals
 from .environ import route_path
-from .globals import _cv_app, _cv_request, g, request, session
-from .helpers import CONTROLS, get_debug_flag, get_flashed_messages, get_load_dotenv
+from .globals import _cv_app, _cv_request, current_app, g, request, request_ctx, session
+from .helpers import CONTROLS, get_debug_flag, get_flashed_messages, get_load_dotenv, send_from_directory
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .lazy import lazy
 from .logging import create_logger
@@ -50,6 +50,13 @@ from .router import Router, dispatch_request
 from .routing import Map, Rule, UrlBuilder
 from .scaffold import LegacyAttribute, Scaffold, _endpoint_from_view_func, find_package, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
+from .signals import (
+    appcontext_tearing_down,
+    got_request_exception,
+    request_finished,
+    request_started,
+    request_tearing_down,
+)
 from .templating import DispatchingJinjaLoader, Environment, _default_template_ctx_processor
 from .threads import WorkerPool
 from .typing import ASGIApp, Receive, ResponseReturnValue, Scope, Send
@@ -567,7 +574,7 @@ class Flask(Scaffold):
             subdomain = self.url_map.default_subdomain or ""
         elif server_name is not None and not _is_below(host, server_name):
             subdomain = "<invalid>"
-            # As if from `flask.app`: that is the name in the filters that applications have for it.
+            # With the module and the first words that the filters of applications have for it.
             warnings.warn_explicit(
                 f"Current server name doesn't match configured server name {server_name!r}: no rule matches.",
                 UserWarning,
@@ -1058,9 +1065,25 @@ _NO_WSGI_APP = (
 
 _warned: dict[Any, Any] = {}
 
+#: The name of what Flask keeps apart in ``flask.sansio``.
+App = Flask
+
 _ALLOWED = (
     "The return type must be a string, bytes, dict, list, an iterator or async iterator of strings or bytes,"
     " a Response, an ASGI or WSGI application, or a tuple of one of these with a status and headers."
 )
 
-__all__ = ["Flask", "RoutingException"]
+# Some of them are used elsewhere only, and are here because they are in Flask's module.
+__all__ = [
+    "App",
+    "Flask",
+    "RoutingException",
+    "appcontext_tearing_down",
+    "current_app",
+    "got_request_exception",
+    "request_ctx",
+    "request_finished",
+    "request_started",
+    "request_tearing_down",
+    "send_from_directory",
+]

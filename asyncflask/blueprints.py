@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .cli import AppGroup as AppGroup
+from .globals import current_app as current_app
+from .helpers import send_from_directory as send_from_directory
 from .scaffold import LegacyAttribute, Scaffold, _endpoint_from_view_func, _sentinel, setupmethod
 
 if TYPE_CHECKING:
@@ -210,7 +213,7 @@ class Blueprint(Scaffold):
             state.add_url_rule(
                 f"{self.static_url_path}/<path:filename>", "static", view_func=self.send_static_file
             )
-        self._merge_into(app, name)
+        self._merge_blueprint_funcs(app, name)
         if self._has_legacy_codecs():
             from .legacy import adopt_codecs
 
@@ -221,7 +224,7 @@ class Blueprint(Scaffold):
         for blueprint, nested_options in self._blueprints:
             blueprint.register(app, self._nested_options(state, name, blueprint, nested_options))
 
-    def _merge_into(self, app: Flask, name: str) -> None:
+    def _merge_blueprint_funcs(self, app: Flask, name: str) -> None:
         def key_in_app(key: str | None) -> str:
             return name if key is None else f"{name}.{key}"
 
@@ -367,3 +370,7 @@ class Blueprint(Scaffold):
             return f
 
         return decorator
+
+
+#: The name of what Flask keeps apart in ``flask.sansio``.
+SansioBlueprint = Blueprint

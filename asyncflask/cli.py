@@ -2,7 +2,7 @@
 
 The names are those of ``flask.cli``, and the application is found as Flask finds it
 (https://flask.palletsprojects.com/en/stable/cli/). Beyond that, commands may be
-``async def``, and ``--app``, ``--env-file`` and ``--debug`` may follow the command.
+``async def``, and ``--app``, ``--env-file``, ``--as-flask`` and ``--debug`` may follow the command.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ import click
 from click.core import ParameterSource
 from werkzeug.utils import import_string
 
+from . import __version__  # now: `as_flask` changes it
+from .check import check_command
 from .globals import current_app
-from .helpers import get_debug_flag, get_load_dotenv
+from .helpers import get_as_flask, get_debug_flag, get_load_dotenv
 
 if TYPE_CHECKING:
     import ssl
@@ -43,6 +45,8 @@ class NoAppException(click.UsageError):
 
 
 # --- Finding the application ---
+
+_USE_ASYNCFLASK = "use '--as-flask', or change 'from flask import' to 'from asyncflask import'"
 
 
 def find_best_app(module: ModuleType) -> Flask:
@@ -90,7 +94,7 @@ def find_best_app(module: ModuleType) -> Flask:
         f" Use '{module.__name__}:name' to specify one."
     )
     if any(_is_real_flask(value) for value in vars(module).values()):
-        message += " There is one made with 'flask': change 'from flask import' to 'from asyncflask import'."
+        message += f" There is one made with 'flask': {_USE_ASYNCFLASK}."
     raise NoAppException(message)
 
 
@@ -160,7 +164,7 @@ def find_app_by_string(module: ModuleType, app_name: str) -> Flask:
         return app
     message = f"A valid Flask application was not obtained from '{module.__name__}:{app_name}'."
     if _is_real_flask(app):
-        message += " It is made with 'flask': change 'from flask import' to 'from asyncflask import'."
+        message += f" It is made with 'flask': {_USE_ASYNCFLASK}."
     raise NoAppException(message)
 
 
@@ -364,14 +368,14 @@ def get_version(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     """Print the versions that a bug report needs (the callback of ``--version``)."""
     if not value or ctx.resilient_parsing:
         return
-    from . import __version__
-
     lines = [f"Python {platform.python_version()}", f"asyncflask {__version__}"]
     for name in ("Flask", "Starlette", "uvicorn", "Werkzeug"):
         try:
             lines.append(f"{name} {importlib.metadata.version(name.lower())}")
         except importlib.metadata.PackageNotFoundError:
             continue
+        if sys.modules.get(name.lower()) is sys.modules[__package__]:
+            lines[-1] += ": that of the API, as 'import flask' gives asyncflask"
     click.echo("\n".join(lines), color=ctx.color)
     ctx.exit()
 
@@ -400,6 +404,15 @@ def _set_debug(ctx: click.Context, param: click.Parameter, value: bool) -> bool 
         # In the environment, so that a factory can already see it.
         os.environ["FLASK_DEBUG"] = "1" if value else "0"
     return value
+
+
+def _set_as_flask(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    # The variable may come from a file, so it is asked for again.
+    if value or get_as_flask():
+        try:
+            importlib.import_module(f"{__package__}.as_flask")
+        except RuntimeError as error:
+            raise click.UsageError(str(error), ctx) from error
 
 
 def _load_env_file(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -452,6 +465,17 @@ _app_option = click.Option(
     expose_value=False,
     callback=_set_app,
 )
+_as_flask_option = click.Option(
+    ["--as-flask"],
+    is_flag=True,
+    help=(
+        "Run an application that is written for Flask, and its extensions, unmodified: 'import flask' gives"
+        " asyncflask. 'ASYNCFLASK_AS_FLASK=1' in the environment does the same."
+    ),
+    is_eager=True,
+    expose_value=False,
+    callback=_set_as_flask,
+)
 _debug_option = click.Option(
     ["--debug/--no-debug"],
     help="Set debug mode.",
@@ -486,6 +510,7 @@ class FlaskGroup(AppGroup):
         params: list[click.Parameter] = [
             *(extra.pop("params", None) or ()),
             _env_file_option,
+            _as_flask_option,
             _app_option,
             _debug_option,
         ]
@@ -497,17 +522,22 @@ class FlaskGroup(AppGroup):
         self.create_app = create_app
         self.load_dotenv = load_dotenv
         self.set_debug_flag = set_debug_flag
-        self._plugins_loaded = False
+        self._plugins: set[tuple[str, str]] = set()
         if add_default_commands:
             for command in (run_command, shell_command, routes_command):
                 self.add_command(command)
 
-    def _load_plugins(self) -> None:
-        if self._plugins_loaded:
-            return
-        self._plugins_loaded = True
+    def _load_plugin_commands(self, name: str | None = None) -> None:
+        """Add the commands of plugins: the one of this name, or all.
+
+        A plugin imports Flask as a rule. That of another command must not have done so before '--as-flask'
+        is met after the command.
+        """
         for group in ("flask.commands", "asyncflask.commands"):
             for entry_point in importlib.metadata.entry_points(group=group):
+                if name not in (None, entry_point.name) or (group, entry_point.name) in self._plugins:
+                    continue
+                self._plugins.add((group, entry_point.name))
                 try:
                     command = entry_point.load()
                 except ImportError as error:
@@ -522,7 +552,7 @@ class FlaskGroup(AppGroup):
                     self.add_command(command, entry_point.name)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        self._load_plugins()
+        self._load_plugin_commands(name)
         command = super().get_command(ctx, name)
         if command is not None:
             return command
@@ -539,7 +569,7 @@ class FlaskGroup(AppGroup):
         return app.cli.get_command(ctx, name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        self._load_plugins()
+        self._load_plugin_commands()
         names = set(super().list_commands(ctx))
         # --help is of use without the application, too, so nothing that is wrong with that ends it.
         try:
@@ -571,7 +601,7 @@ class FlaskGroup(AppGroup):
         asks_for_help = len(args) == 1 and args[0] in self.get_help_option_names(ctx)
         if asks_for_help or (not args and self.no_args_is_help):
             # Help comes before all options, but it lists the commands of the application.
-            for option in (_env_file_option, _app_option):
+            for option in (_env_file_option, _as_flask_option, _app_option):
                 option.handle_parse_result(ctx, {}, [])
         try:
             return super().parse_args(ctx, args)
@@ -875,7 +905,7 @@ def routes_command(sort: str, all_methods: bool) -> None:
 
 # Flask takes these before the command only (and --debug after 'run').
 for _command in (run_command, shell_command, routes_command):
-    _command.params[:0] = [_env_file_option, _app_option, _debug_option]
+    _command.params[:0] = [_env_file_option, _as_flask_option, _app_option, _debug_option]
 
 cli = FlaskGroup(
     name="asyncflask",
@@ -887,6 +917,8 @@ the 'FLASK_APP' environment variable, or by a file 'wsgi.py', 'app.py' or
 'asgi.py' in the current folder.
 """,
 )
+
+cli.add_command(check_command)
 
 
 def main() -> None:

@@ -150,7 +150,7 @@ class RequestContext:
     """What belongs to one request: `request` and `session`.
 
     :param app: the application.
-    :param scope: an ASGI scope or a WSGI environ; see ``app.test_request_context`` for a convenient way
+    :param environ: an ASGI scope or a WSGI environ; see ``app.test_request_context`` for a convenient way
         to get one.
     :param request: the request, when it exists already.
     :param session: the session, when it is open already.
@@ -174,13 +174,13 @@ class RequestContext:
     def __init__(
         self,
         app: Flask,
-        scope: Mapping[str, Any],
+        environ: Mapping[str, Any],
         request: Request | None = None,
         session: Any = None,
     ) -> None:
         self.app = app
         if request is None:
-            request = app.request_class(scope)
+            request = app.request_class(environ)
             request.json_module = app.json
         self.request: Request = request
         if session is not None:

@@ -48,6 +48,11 @@ class EnctypeErrorFiles(ImmutableMultiDict[str, Any]):
         raise BadRequestKeyError(key)
 
 
+def attach_enctype_error_multidict(request: Request) -> None:
+    """Have ``request.files`` of a form that has no files explain itself."""
+    request.__dict__["files"] = EnctypeErrorFiles(request)
+
+
 class FormDataRoutingRedirect(AssertionError):
     """A redirect to the canonical URL would lose the form that was sent with the request."""
 
@@ -102,4 +107,5 @@ def explain_template_loading_attempts(
             f"  The template was looked up from an endpoint that belongs to the blueprint {blueprint!r}:"
             " is it in the right folder?"
         )
+        lines.append("  See https://flask.palletsprojects.com/blueprints/#templates")
     app.logger.info("\n".join(lines))

@@ -28,7 +28,16 @@ if TYPE_CHECKING:
 
 def get_debug_flag() -> bool:
     """Whether ``FLASK_DEBUG`` switches debug mode on."""
-    value = os.environ.get("FLASK_DEBUG", "")
+    return _is_on("FLASK_DEBUG")
+
+
+def get_as_flask() -> bool:
+    """Whether ``ASYNCFLASK_AS_FLASK`` asks for `asyncflask.as_flask`."""
+    return _is_on("ASYNCFLASK_AS_FLASK")
+
+
+def _is_on(variable: str) -> bool:
+    value = os.environ.get(variable, "")
     return bool(value) and value.lower() not in {"0", "false", "no"}
 
 

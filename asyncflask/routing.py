@@ -25,12 +25,15 @@ class Rule(WerkzeugRule):
     """A URL rule, with what only asyncflask knows of a route.
 
     :param string: the rule.
+    :param args: Werkzeug's, and `kwargs`, too.
     :param blocking: False for a sync view that never waits: it is run on the event loop.
     :param stream: the view takes the body while it arrives.
     """
 
-    def __init__(self, string: str, *, blocking: bool = True, stream: bool = False, **options: Any) -> None:
-        super().__init__(string, **options)
+    def __init__(
+        self, string: str, *args: Any, blocking: bool = True, stream: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(string, *args, **kwargs)
         self.blocking = blocking
         self.stream = stream
         self.provide_automatic_options = False

@@ -184,12 +184,12 @@ class Scaffold:
             return None
         return FileSystemLoader(os.path.join(self.root_path, self.template_folder))
 
-    def open_resource(self, resource: str, mode: str = "rb", encoding: str | None = None) -> IO[Any]:
+    def open_resource(self, resource: str, mode: str = "rb", encoding: str | None = "utf-8") -> IO[Any]:
         """Open a file of the application for reading.
 
         :param resource: the path relative to `root_path`.
         :param mode: ``"rb"``, ``"r"`` or ``"rt"``.
-        :param encoding: of a text file.
+        :param encoding: of a text file; None for that of the locale.
         :raises ValueError: for a mode that writes.
         """
         if mode not in {"r", "rt", "rb"}:

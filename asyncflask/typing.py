@@ -68,6 +68,7 @@ ResponseClass = TypeVar("ResponseClass", bound="Response")
 AppOrBlueprintKey = Union[str, None]
 
 RouteCallable = Callable[..., Any]
+BeforeFirstRequestCallable = Callable[[], MaybeAwaitable[None]]
 BeforeRequestCallable = Callable[[], MaybeAwaitable[Union[ResponseReturnValue, None]]]
 AfterRequestCallable = Callable[[ResponseClass], MaybeAwaitable[ResponseClass]]
 TeardownCallable = Callable[[Union[BaseException, None]], MaybeAwaitable[None]]
@@ -85,6 +86,7 @@ __all__ = [
     "AfterRequestCallable",
     "AppOrBlueprintKey",
     "AsyncIterator",
+    "BeforeFirstRequestCallable",
     "BeforeRequestCallable",
     "ErrorHandlerCallable",
     "HeaderValue",

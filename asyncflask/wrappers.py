@@ -139,7 +139,7 @@ class Request(RequestBase):
 
     Set ``app.request_class`` to a subclass to add to it.
 
-    :param scope: an ASGI ``http`` scope, or a WSGI environ.
+    :param environ: an ASGI ``http`` scope, or a WSGI environ.
     :param populate_request: as in Werkzeug: put the request into the environ that it was made from.
     :param shallow: refuse to read the body.
     :param receive: the ASGI ``receive`` to get the body with.
@@ -165,14 +165,14 @@ class Request(RequestBase):
 
     def __init__(
         self,
-        scope: Mapping[str, Any],
+        environ: Mapping[str, Any],
         populate_request: bool = True,
         shallow: bool = False,
         receive: Receive | None = None,
     ) -> None:
         # Every other value is made from the scope when it is first wanted.
+        scope = environ
         if "type" not in scope:
-            environ = scope
             scope = scope_from_environ(environ)
             self.__dict__["environ"] = environ
             if populate_request and not shallow:
@@ -390,9 +390,9 @@ class Request(RequestBase):
             and not self.files
             and self.mimetype != "multipart/form-data"
         ):
-            from .debughelpers import EnctypeErrorFiles
+            from .debughelpers import attach_enctype_error_multidict
 
-            values["files"] = EnctypeErrorFiles(self)
+            attach_enctype_error_multidict(self)
 
     def _parse_form(self) -> tuple[MultiDict[str, str], MultiDict[str, Any]]:
         new = self.parameter_storage_class
@@ -707,13 +707,15 @@ class Response(ResponseBase):
             raw.append((b"content-length", str(sum(map(len, self.iter_encoded()))).encode()))
         return raw
 
-    def make_conditional(self, request_or_environ: Any, *args: Any, **kwargs: Any) -> Any:
+    def make_conditional(
+        self, request_or_environ: Any, accept_ranges: bool | str = False, complete_length: int | None = None
+    ) -> Any:
         """Answer conditional and range requests; see Werkzeug's. Dates that are none are ignored."""
         environ = getattr(request_or_environ, "environ", request_or_environ)
         invalid = [name for name in _DATES if is_out_of_range(environ.get(name, ""))]
         if invalid:
             environ = {name: value for name, value in environ.items() if name not in invalid}
-        return super().make_conditional(environ, *args, **kwargs)
+        return super().make_conditional(environ, accept_ranges, complete_length)
 
     def call_on_close(self, func: Callable[[], Any]) -> Callable[[], Any]:
         """Call `func`, sync or async, once the response is sent or its client is gone."""

@@ -804,12 +804,20 @@ class TestPlugins:
         group = cli.FlaskGroup(name="asyncflask")
         result = invoke_separately("for-flask", command=group)
         assert result.stdout == "for flask hello\n"
+        assert result.stderr == ""  # only what is asked for is imported
+        assert invoke_separately("for-us", command=group).output == "for us\n"
+        result = invoke_separately("--help", command=group)
+        assert {"for-flask", "for-us", "run"} <= set(result.output.split())
         assert "Warning: the command 'broken' is left out" in result.stderr
         assert "no_such_name" in result.stderr
-        assert invoke_separately("for-us", command=group).output == "for us\n"
-        assert {"for-flask", "for-us", "run"} <= set(
-            invoke_separately("--help", command=group).output.split()
-        )
+
+    def test_broken(self, invoke_separately, write):
+        write("app.py", HELLO)
+        group = cli.FlaskGroup(name="asyncflask")
+        result = invoke_separately("broken", command=group)
+        assert result.exit_code == 2
+        assert "Warning: the command 'broken' is left out" in result.stderr
+        assert "No such command 'broken'" in result.stderr
 
 
 class TestGroup:

@@ -169,6 +169,7 @@ class ContextMiddleware:
             if view is not None:
                 try:
                     if request.has_body:
+                        await walk.to_loop()
                         await request.body.receive()
                     value = await call_view(walk, request.url_rule, view, request.view_args)
                 except Exception as failed:

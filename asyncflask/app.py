@@ -9,6 +9,7 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, ValuesView
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from inspect import isasyncgenfunction
 from logging import Logger
 from types import TracebackType
@@ -24,6 +25,7 @@ from werkzeug.utils import redirect as _wz_redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from . import cli
+from .background import BackgroundTasks
 from .concurrency import (
     async_to_sync,
     call_from_sync,
@@ -39,6 +41,7 @@ from .globals import _cv_app, _cv_request, current_app, g, request, request_ctx,
 from .helpers import CONTROLS, get_debug_flag, get_flashed_messages, get_load_dotenv, send_from_directory
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .lazy import lazy
+from .lifespan import check_generator, serving
 from .logging import create_logger
 from .middleware import errors, hooks, overridden
 from .middleware.context import ContextMiddleware, do_teardown_appcontext, do_teardown_request
@@ -46,6 +49,7 @@ from .middleware.debug import DebugMiddleware
 from .middleware.errors import ErrorMiddleware
 from .middleware.hooks import AfterRequestMiddleware, BeforeRequestMiddleware
 from .middleware.sessions import SessionMiddleware
+from .mounting import Mount, make_mount
 from .router import Router, dispatch_request
 from .routing import Map, Rule, UrlBuilder
 from .scaffold import LegacyAttribute, Scaffold, _endpoint_from_view_func, find_package, setupmethod
@@ -60,10 +64,13 @@ from .signals import (
 from .templating import DispatchingJinjaLoader, Environment, _default_template_ctx_processor
 from .threads import WorkerPool
 from .typing import ASGIApp, Receive, ResponseReturnValue, Scope, Send
+from .websocket import Websocket
 from .wrappers import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from starlette.routing import BaseRoute
 
     from .blueprints import Blueprint
     from .testing import FlaskClient, FlaskCliRunner
@@ -127,6 +134,10 @@ class Flask(Scaffold):
             "TEMPLATES_AUTO_RELOAD": None,
             "MAX_COOKIE_SIZE": 4093,
             "PROVIDE_AUTOMATIC_OPTIONS": True,
+            # Whether an async view is cancelled when its client goes away.
+            "CANCEL_ON_DISCONNECT": True,
+            # Seconds that background tasks may go on when the server ends.
+            "BACKGROUND_TASK_SHUTDOWN_TIMEOUT": 5.0,
             # The largest number of threads for sync callables.
             "WORKER_THREADS": 40,
         }
@@ -134,6 +145,7 @@ class Flask(Scaffold):
 
     request_class: type[Request] = Request
     response_class: type[Response] = Response
+    websocket_class: type[Websocket] = Websocket
     aborter_class: type[Aborter] = Aborter
     jinja_environment: type[Environment] = Environment
     app_ctx_globals_class: type[_AppCtxGlobals] = _AppCtxGlobals
@@ -208,6 +220,13 @@ class Flask(Scaffold):
         self.cli.name = self.name
         self._got_first_request = False
         self._layers: ASGIApp | None = None
+        self._middleware: list[tuple[Callable[..., ASGIApp], tuple[Any, ...], dict[str, Any]]] = []
+        #: What is mounted, the longest path first.
+        self.mounts: list[Mount] = []
+        self.before_serving_funcs: list[Callable[[], Any]] = []
+        self.after_serving_funcs: list[Callable[[], Any]] = []
+        self.while_serving_gens: list[Callable[[], Any]] = []
+        self.background_tasks = BackgroundTasks(self)
         self._lifespan = asynccontextmanager(lifespan) if isasyncgenfunction(lifespan) else lifespan
 
         if self.has_static_folder:
@@ -233,7 +252,8 @@ class Flask(Scaffold):
         layers = self._layers
         if layers is None:
             layers = self._layers = self.build_layers()
-        if scope["type"] == "http":
+        scope["app"] = self
+        if scope["type"] != "lifespan":
             self._got_first_request = True
             if self.config["DEBUG"]:
                 layers = DebugMiddleware(layers)
@@ -262,7 +282,46 @@ class Flask(Scaffold):
             from .legacy import FirstRequestMiddleware
 
             app = FirstRequestMiddleware(app, self)
-        return ContextMiddleware(app, self, router)
+        app = ContextMiddleware(app, self, router)
+        for cls, args, options in self._middleware:
+            app = cls(app, *args, **options)
+        return cast(ASGIApp, app)
+
+    @setupmethod
+    def add_middleware(self, cls: Callable[..., ASGIApp], *args: Any, **options: Any) -> None:
+        """Put ASGI middleware around the application: the last added is the outermost.
+
+        It sees everything, the lifespan too. Unlike ``app.asgi_app = Middleware(app.asgi_app)``
+        it may be added before or after anything else.
+
+        :param cls: called with the application that it goes around.
+        :param args: further arguments for it, as are `options`.
+        """
+        self._middleware.append((cls, args, options))
+        self._layers = None
+
+    @setupmethod
+    def mount(self, path: str, app: ASGIApp, name: str | None = None) -> None:
+        """Hand what is below a path, and no rule is for, to another ASGI application.
+
+        Hooks and session are around it as around a view; it takes the body as it comes, and its
+        answer goes out as it comes. Its lifespan runs with this application's.
+
+        :param path: the path; "/" for everything that is left.
+        :param app: the application. For a WSGI application that is ``a2wsgi.WSGIMiddleware(wsgi_app)``.
+        :param name: the endpoint, for `url_for` with a ``path``; made from the path unless given.
+        :raises TypeError: when `app` is no ASGI application.
+        :raises ValueError: when `path` is no path, or taken.
+        """
+        mount = make_mount(self, path, app, name)
+        self.url_map.add(mount.rule)
+        self.view_functions[mount.rule.endpoint] = mount.view
+        self.mounts = sorted([*self.mounts, mount], key=lambda mount: len(mount.path), reverse=True)
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """The rules in the form of Starlette's routes, for middleware that looks there."""
+        return [rule.route for rule in self.url_map.iter_rules() if isinstance(rule, Rule)]
 
     def _replacement_of(self, name: str) -> Callable[..., Any] | None:
         cls = type(self)
@@ -271,28 +330,65 @@ class Flask(Scaffold):
         method: Callable[..., Any] = getattr(self, name)
         return None if getattr(method, "__func__", method) is getattr(Flask, name) else method
 
-    @asynccontextmanager
-    async def lifespan_context(self, app: Any) -> AsyncIterator[Mapping[str, Any] | None]:
-        """From the server's start to its end."""
-        try:
-            if self._lifespan is None:
-                yield None
-            else:
-                async with cast(Lifespan, self._lifespan)(self) as state:
-                    yield state
-        finally:
-            pool = self.__dict__.pop("worker_pool", None)
-            if pool is not None:
-                last = WorkerPool(1, f"{self.name}-shutdown")
-                try:
-                    await run_in_worker(last, pool.stop, True)
-                finally:
-                    last.stop()
+    # -- from the server's start to its end -----------------------------------------------------
+
+    def lifespan_context(self, app: Any = None) -> AbstractAsyncContextManager[Mapping[str, Any] | None]:
+        """Everything to be done around serving; the router calls it."""
+        return serving(self)
+
+    @property
+    def lifespan(self) -> Lifespan:
+        """The lifespan, for an application that this one is mounted in:
+        ``Starlette(routes=[Mount("/app", app)], lifespan=app.lifespan)``."""
+        return self.lifespan_context
 
     @property
     def has_lifespan(self) -> bool:
         """Whether anything is to be done when the server starts or ends."""
-        return self._lifespan is not None
+        return bool(
+            self._lifespan or self.before_serving_funcs or self.after_serving_funcs or self.while_serving_gens
+        ) or bool(self.mounts)
+
+    @setupmethod
+    def before_serving(self, f: F) -> F:
+        """Call `f` before the server takes requests, within an application context. What it raises stops
+        the server."""
+        self.before_serving_funcs.append(f)
+        return f
+
+    @setupmethod
+    def after_serving(self, f: F) -> F:
+        """Call `f` when the server takes no more requests, within an application context."""
+        self.after_serving_funcs.append(f)
+        return f
+
+    @setupmethod
+    def while_serving(self, f: F) -> F:
+        """Run the generator `f`, sync or async, up to its ``yield`` before the server takes requests, and
+        from there when it takes no more."""
+        check_generator(f)
+        self.while_serving_gens.append(f)
+        return f
+
+    def add_background_task(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Call a function once the response of the current request is sent, outside of a request at once.
+
+        It runs with an application context, a sync one in a worker thread; what it raises is logged.
+        The server waits for it at its end, for ``BACKGROUND_TASK_SHUTDOWN_TIMEOUT`` seconds.
+
+        :param func: the function, sync or async.
+        :param args: for it, as are `kwargs`.
+        """
+        self.background_tasks.add(partial(func, *args, **kwargs))
+
+    async def _stop_worker_pool(self) -> None:
+        pool = self.__dict__.pop("worker_pool", None)
+        if pool is not None:
+            last = WorkerPool(1, f"{self.name}-shutdown")
+            try:
+                await run_in_worker(last, pool.stop, True)
+            finally:
+                last.stop()
 
     @lazy
     def worker_pool(self) -> WorkerPool:
@@ -407,6 +503,8 @@ class Flask(Scaffold):
             )
         methods = {method.upper() for method in methods}
         required_methods = set(getattr(view_func, "required_methods", ()))
+        if options.get("websocket"):
+            provide_automatic_options = False
         if provide_automatic_options is None:
             provide_automatic_options = getattr(view_func, "provide_automatic_options", None)
         if provide_automatic_options is None:

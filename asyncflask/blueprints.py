@@ -236,6 +236,9 @@ class Blueprint(Scaffold):
             (self.before_request_funcs, app.before_request_funcs),
             (self.after_request_funcs, app.after_request_funcs),
             (self.teardown_request_funcs, app.teardown_request_funcs),
+            (self.before_websocket_funcs, app.before_websocket_funcs),
+            (self.after_websocket_funcs, app.after_websocket_funcs),
+            (self.teardown_websocket_funcs, app.teardown_websocket_funcs),
             (self.url_default_functions, app.url_default_functions),
             (self.url_value_preprocessors, app.url_value_preprocessors),
             (self.template_context_processors, app.template_context_processors),
@@ -301,6 +304,24 @@ class Blueprint(Scaffold):
     def teardown_app_request(self, f: F) -> F:
         """`Flask.teardown_request`, for every request of the application."""
         self._on_app("teardown_request_funcs", f)
+        return f
+
+    @setupmethod
+    def before_app_websocket(self, f: F) -> F:
+        """`Flask.before_websocket`, for every websocket of the application."""
+        self._on_app("before_websocket_funcs", f)
+        return f
+
+    @setupmethod
+    def after_app_websocket(self, f: F) -> F:
+        """`Flask.after_websocket`, for every websocket of the application."""
+        self._on_app("after_websocket_funcs", f)
+        return f
+
+    @setupmethod
+    def teardown_app_websocket(self, f: F) -> F:
+        """`Flask.teardown_websocket`, for every websocket of the application."""
+        self._on_app("teardown_websocket_funcs", f)
         return f
 
     @setupmethod

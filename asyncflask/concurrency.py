@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import types
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
@@ -214,6 +214,8 @@ class Walk:
     is_bridged = False
     #: What `run_in_worker` is running for this walk.
     jobs: AbstractSet[Job] = frozenset()
+    #: What is to be done when the response has been sent.
+    afterwards: Sequence[Callable[[], None]] = ()
     #: Whether it has been cancelled while it was in its thread.
     is_cancelled = False
     #: Whether its end has been reached.

@@ -166,6 +166,8 @@ class RequestContext:
     failed: Exception | None = None
     #: What the view returned and raised, when it has been called before the layers around it.
     view_outcome: tuple[Any, Exception | None] | None = None
+    #: Whether the client went away while the view was waiting, which has cancelled it.
+    lost = False
     #: The walk that serves the request; None when no server does.
     walk: Walk | None = None
     _session: Any = None
@@ -257,7 +259,8 @@ class RequestContext:
             if last:
                 exc = _current(exc)
                 self.app.do_teardown_request(exc)
-                self.request.close()
+                if self.request.has_something_to_close():
+                    self.request.close()
         finally:
             active = _cv_request.get(None)
             token, app_ctx = self._cv_tokens.pop()
@@ -290,7 +293,8 @@ class RequestContext:
         try:
             if last:
                 await self.app.async_teardown_request(exc_value)
-                self.request.close()
+                if self.request.has_something_to_close():
+                    self.request.close()
         finally:
             token, _ = self._cv_tokens.pop()
             _cv_request.reset(token)
@@ -308,6 +312,12 @@ def _current(exc: BaseException | None) -> BaseException | None:
 def has_request_context() -> bool:
     """Whether `request` and `session` can be used here."""
     return _cv_request.get(None) is not None
+
+
+def has_websocket_context() -> bool:
+    """Whether `websocket` can be used here."""
+    ctx = _cv_request.get(None)
+    return ctx is not None and ctx.request.scope["type"] == "websocket"
 
 
 def has_app_context() -> bool:
@@ -357,3 +367,13 @@ def copy_current_request_context(f: F) -> F:
             return f(*args, **kwargs)
 
     return wrapper  # type: ignore[return-value]
+
+
+def copy_current_websocket_context(f: F) -> F:
+    """`copy_current_request_context`, for a function that uses `websocket`.
+
+    :raises RuntimeError: outside of a websocket.
+    """
+    if not has_websocket_context():
+        raise RuntimeError("'copy_current_websocket_context' needs an active websocket, such as in its view.")
+    return copy_current_request_context(f)

@@ -7,7 +7,7 @@ request context; every proxy looks its object up there each time it is used.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from werkzeug.local import LocalProxy
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .app import Flask
     from .ctx import AppContext, RequestContext, _AppCtxGlobals
     from .sessions import SessionMixin
+    from .websocket import Websocket
     from .wrappers import Request
 
 _no_app_msg = """\
@@ -54,6 +55,20 @@ class _Proxy(LocalProxy[Any]):
         return key in self._get_current_object()
 
 
+_no_websocket_msg = """\
+Working outside of a websocket.
+
+What was called needs a view declared with '@app.websocket', or one of its
+hooks. In a view of an HTTP request use 'request'."""
+
+
+def _websocket() -> Websocket:
+    ctx = _cv_request.get(None)
+    if ctx is None or ctx.request.scope["type"] != "websocket":
+        raise RuntimeError(_no_websocket_msg)
+    return cast("Websocket", ctx.request)
+
+
 _cv_app: ContextVar[AppContext] = ContextVar("asyncflask.app_ctx")
 _cv_request: ContextVar[RequestContext] = ContextVar("asyncflask.request_ctx")
 
@@ -62,6 +77,7 @@ current_app: Flask = _Proxy(_cv_app, "app", unbound_message=_no_app_msg)  # type
 g: _AppCtxGlobals = _Proxy(_cv_app, "g", unbound_message=_no_app_msg)  # type: ignore[assignment]
 
 request_ctx: RequestContext = _Proxy(_cv_request, unbound_message=_no_req_msg)  # type: ignore[assignment]
+websocket: Websocket = _Proxy(_websocket, unbound_message=_no_websocket_msg)  # type: ignore[assignment]
 request: Request = _Proxy(_cv_request, "request", unbound_message=_no_req_msg)  # type: ignore[assignment]
 session: SessionMixin = _Proxy(_cv_request, "session", unbound_message=_no_req_msg)  # type: ignore[assignment]
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.routing import BaseRoute, Match
 from starlette.routing import Router as StarletteRouter
 
+from .bridge import bridged
 from .concurrency import Walk, current_walk, is_async, is_awaitable
 from .globals import _cv_request
 from .middleware import overridden
+from .middleware.disconnect import cancelled_on_disconnect
 from .typing import Receive, Scope, Send
 
 if TYPE_CHECKING:
@@ -51,19 +53,26 @@ async def dispatch_request(flask: Flask) -> Any:
     rule: Any = request.url_rule
     if request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
         return flask.make_default_options_response()
-    return await call_view(current_walk(), rule, flask.view_functions[rule.endpoint], request.view_args)
+    view = flask.view_functions[rule.endpoint]
+    view_args: Any = request.view_args
+    walk = current_walk()
+    if is_async(view):
+        await walk.to_loop()
+        coroutine: Any = view(**view_args)
+        if walk.is_bridged:
+            coroutine = bridged(coroutine).__await__()
+        try:
+            asked = coroutine.send(None)
+        except StopIteration as end:
+            return end.value  # it has not waited for anything
+        return await cancelled_on_disconnect(ctx, coroutine, asked)
+    return await call_sync_view(walk, rule, view, view_args)
 
 
-def call_view(walk: Walk, rule: Any, view: Callable[..., Any], view_args: Any) -> Awaitable[Any]:
-    """Call a view where it belongs."""
-    if is_async(view) and not walk.in_thread and not walk.is_bridged:
-        return cast(Awaitable[Any], view(**view_args))
+async def call_sync_view(walk: Walk, rule: Any, view: Callable[..., Any], view_args: Any) -> Any:
+    """Call a view in the thread, or, with ``blocking=False``, on the loop."""
     if getattr(rule, "blocking", True):
-        return walk.call(view, **view_args)
-    return _call_on_loop(walk, view, view_args)
-
-
-async def _call_on_loop(walk: Walk, view: Callable[..., Any], view_args: Any) -> Any:
+        return await walk.call(view, **view_args)
     await walk.to_loop()
     value = view(**view_args)
     return await value if is_awaitable(value) else value

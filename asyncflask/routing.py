@@ -13,12 +13,18 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from starlette.routing import BaseRoute, Match
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter, ValidationError
 from werkzeug.routing import IntegerConverter as WerkzeugIntegerConverter
 from werkzeug.routing import Map as WerkzeugMap
 from werkzeug.routing import Rule as WerkzeugRule
 from werkzeug.routing import converters as werkzeug_converters
 from werkzeug.routing.matcher import State
+
+from .environ import route_path
+from .lazy import lazy
+from .typing import Scope
 
 
 class Rule(WerkzeugRule):
@@ -38,8 +44,48 @@ class Rule(WerkzeugRule):
         self.stream = stream
         self.provide_automatic_options = False
 
+    @lazy
+    def route(self) -> RuleRoute:
+        """The rule in the form that Starlette's routes have."""
+        return RuleRoute(self)
+
     def get_empty_kwargs(self) -> Mapping[str, Any]:
         return {**super().get_empty_kwargs(), "blocking": self.blocking, "stream": self.stream}
+
+
+_VARIABLE = re.compile(r"<(?:[^<>]*:)?(\w+)>")
+
+
+class RuleRoute(BaseRoute):
+    """A rule as one of Starlette's routes, for middleware that wants to know where a request has gone.
+
+    :ivar path: the rule, ``/user/<int:id>``.
+    :ivar path_format: the same as Starlette writes it, ``/user/{id}``.
+    """
+
+    def __init__(self, rule: WerkzeugRule) -> None:
+        self.rule = rule
+        self.path = rule.rule
+        self.path_format = _VARIABLE.sub(r"{\1}", rule.rule)
+        self.name = self.endpoint = rule.endpoint
+        self.methods = rule.methods
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether the request that the scope is of goes this way."""
+        if self.rule.map is None or scope["type"] not in ("http", "websocket"):
+            return Match.NONE, {}
+        scheme = "ws" if scope["type"] == "websocket" else "http"
+        adapter = self.rule.map.bind("", url_scheme=scheme, path_info=route_path(scope) or "/")
+        try:
+            rule, values = adapter.match(method=scope.get("method", "GET"), return_rule=True)
+        except HTTPException:
+            return Match.NONE, {}
+        if rule is not self.rule:
+            return Match.NONE, {}
+        return Match.FULL, {"endpoint": self.endpoint, "path_params": dict(values)}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.path!r}>"
 
 
 class IntegerConverter(WerkzeugIntegerConverter):
@@ -77,6 +123,7 @@ class Target:
         "is_plain",
         "methods",
         "only",
+        "route",
         "rule",
         "runs_user_code",
         "stream",
@@ -85,6 +132,7 @@ class Target:
 
     def __init__(self, rule: WerkzeugRule, url_map: WerkzeugMap) -> None:
         self.rule = rule
+        self.route = getattr(rule, "route", None)
         self.methods = rule.methods
         self.websocket = rule.websocket
         self.stream: bool = getattr(rule, "stream", False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import os
 import pathlib
 import sys
@@ -18,6 +19,7 @@ from werkzeug.exceptions import HTTPException, default_exceptions
 from werkzeug.utils import cached_property
 
 from .cli import AppGroup
+from .concurrency import is_async
 from .globals import current_app
 from .helpers import get_root_path, send_from_directory
 from .typing import AppOrBlueprintKey
@@ -111,6 +113,9 @@ class Scaffold:
         self.before_request_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = defaultdict(list)
         self.after_request_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = defaultdict(list)
         self.teardown_request_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = defaultdict(list)
+        self.before_websocket_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = defaultdict(list)
+        self.after_websocket_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = defaultdict(list)
+        self.teardown_websocket_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = defaultdict(list)
         self.template_context_processors: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = defaultdict(
             list
         )
@@ -278,7 +283,61 @@ class Scaffold:
 
         return decorator
 
+    @setupmethod
+    def websocket(self, rule: str, **options: Any) -> Callable[[F], F]:
+        """Register the decorated ``async def`` function as the view for the websockets of a URL rule.
+
+        :param rule: the rule, as for `route`.
+        :param options: ``endpoint`` and what else `add_url_rule` takes.
+        """
+
+        def decorator(f: F) -> F:
+            self.add_websocket(rule, options.pop("endpoint", None), f, **options)
+            return f
+
+        return decorator
+
+    @setupmethod
+    def add_websocket(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Callable[..., Any] | None = None,
+        **options: Any,
+    ) -> None:
+        """`add_url_rule` for websockets.
+
+        :raises TypeError: when the view cannot be ``async def``: only such a one can wait for messages.
+        """
+        plain = inspect.unwrap(view_func) if view_func is not None else None
+        if inspect.isfunction(plain) and not is_async(plain):
+            raise TypeError(
+                f"The view of a websocket has to be an 'async def' function, which {plain.__name__!r} is"
+                " not: it awaits 'websocket.receive()' and 'websocket.send(...)'."
+            )
+        self.add_url_rule(rule, endpoint, view_func, websocket=True, **options)
+
     # -- hooks ----------------------------------------------------------------------------------
+
+    @setupmethod
+    def before_websocket(self, f: F) -> F:
+        """Call `f` before each websocket's view. What it returns, unless None, is an HTTP response that the
+        handshake is refused with."""
+        self.before_websocket_funcs.setdefault(None, []).append(f)
+        return f
+
+    @setupmethod
+    def after_websocket(self, f: F) -> F:
+        """Call `f` when a websocket's view has ended, with the response that the handshake is refused
+        with, or None; it returns the same or another one. The last registered is called first."""
+        self.after_websocket_funcs.setdefault(None, []).append(f)
+        return f
+
+    @setupmethod
+    def teardown_websocket(self, f: F) -> F:
+        """Call `f` at the end of each websocket, as `teardown_request` at that of a request."""
+        self.teardown_websocket_funcs.setdefault(None, []).append(f)
+        return f
 
     @setupmethod
     def before_request(self, f: F) -> F:

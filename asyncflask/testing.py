@@ -26,6 +26,12 @@ from .concurrency import Wait, call_from_sync
 from .ctx import AppContext, RequestContext
 from .environ import scope_from_environ
 from .sessions import SessionMixin
+from .testing_websocket import (
+    AsyncTestWebsocket,
+    TestWebsocket,
+    WebsocketClosed,
+    WebsocketResponseError,
+)
 from .threads import Worker
 from .typing import Message, Scope
 
@@ -314,11 +320,36 @@ class FlaskClient(Client):
         self._new_contexts.clear()  # after a redirect only the last request's stay
         self._add_cookies_to_wsgi(environ)
         body, status, headers = _Exchange(self, environ).run(buffered)
+        self._take_cookies(environ, headers)
+        return body, status, headers
+
+    def _take_cookies(self, environ: dict[str, Any], headers: Headers) -> None:
         url = urlsplit(get_current_url(environ))
         self._update_cookies_from_response(
             url.hostname or "localhost", url.path, headers.getlist("Set-Cookie")
         )
-        return body, status, headers
+
+    def websocket_connect(
+        self, path: str = "/", *args: Any, subprotocols: Iterable[str] = (), **kwargs: Any
+    ) -> TestWebsocket:
+        """Open a websocket.
+
+        :param path: the path, or a whole URL.
+        :param args: as for `EnvironBuilder`, as are `kwargs`: headers, query_string, ...
+        :param subprotocols: what the client speaks.
+        :raises WebsocketResponseError: when the application refuses it; its ``status_code`` says how.
+        """
+        self._context_stack.close()
+        environ = self._websocket_environ(path, args, kwargs)
+        return TestWebsocket(self, environ, list(subprotocols)).open()
+
+    def _websocket_environ(self, path: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        for scheme in ("ws", "wss"):
+            if path.startswith(f"{scheme}:"):
+                path = path.replace("ws", "http", 1)
+        environ: dict[str, Any] = self._request_from((path, *args), kwargs).environ
+        self._add_cookies_to_wsgi(environ)
+        return environ
 
     # -- session --------------------------------------------------------------------------------
 
@@ -456,6 +487,11 @@ class AsyncFlaskClient:
         """`open` with TRACE."""
         return await self.open(*args, **{**kwargs, "method": "TRACE"})
 
+    def websocket_connect(self, *args: Any, **kwargs: Any) -> AsyncTestWebsocket:
+        """`FlaskClient.websocket_connect`, to be awaited, or used with ``async with``."""
+        client = self._client
+        return AsyncTestWebsocket(lambda: client.websocket_connect(*args, **kwargs))
+
     @asynccontextmanager
     async def session_transaction(self, *args: Any, **kwargs: Any) -> AsyncIterator[SessionMixin]:
         """`FlaskClient.session_transaction`, with ``async with``."""
@@ -537,3 +573,15 @@ class FlaskCliRunner(CliRunner):
         if "obj" not in kwargs:
             kwargs["obj"] = ScriptInfo(create_app=lambda: self.app)
         return super().invoke(cli, args, **kwargs)
+
+
+__all__ = [
+    "AsyncFlaskClient",
+    "AsyncTestWebsocket",
+    "EnvironBuilder",
+    "FlaskCliRunner",
+    "FlaskClient",
+    "TestWebsocket",
+    "WebsocketClosed",
+    "WebsocketResponseError",
+]

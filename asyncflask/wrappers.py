@@ -12,6 +12,7 @@ from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, quote
 
+from starlette.datastructures import State
 from werkzeug.datastructures import Authorization, Headers, IfRange, ImmutableMultiDict, MultiDict
 from werkzeug.datastructures.mixins import ImmutableHeadersMixin
 from werkzeug.exceptions import BadRequest, BadRequestKeyError, HTTPException
@@ -281,9 +282,10 @@ class Request(RequestBase):
         return f"{self.path}?{self.query_string.decode(errors='werkzeug.url_quote')}"
 
     @property
-    def state(self) -> Any:
-        """What the lifespan left for requests, see the ASGI specification's lifespan state."""
-        return self.scope.setdefault("state", {})
+    def state(self) -> State:
+        """What the lifespan has left for requests, as attributes or items (ASGI specification, "Lifespan
+        State"); also a place for what middleware notes."""
+        return State(self.scope.setdefault("state", {}))
 
     date: datetime | None = _Date("Date")  # type: ignore[assignment]
     if_modified_since: datetime | None = _Date("If-Modified-Since")  # type: ignore[assignment]
@@ -683,6 +685,8 @@ class Response(ResponseBase):
     def asgi_headers(self) -> list[tuple[bytes, bytes]]:
         """The headers as ASGI wants them, with those that follow from status and body."""
         status = self._status_code
+        if not isinstance(self.headers, Headers):
+            self.headers = Headers(self.headers)  # somebody has put a dict there
         items: list[tuple[str, str]] = self.headers._list
         has_length = not self.automatically_set_content_length
         if status == 304 or status < 200 or status == 204:

@@ -8,7 +8,8 @@ from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, cast
 
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.routing import WebsocketMismatch
 
 from ..concurrency import (
     Walk,
@@ -24,7 +25,7 @@ from ..ctx import AppContext, RequestContext
 from ..environ import route_path
 from ..globals import _cv_app, _cv_request
 from ..json.provider import DefaultJSONProvider
-from ..router import call_view
+from ..router import call_sync_view
 from ..routing import NOWHERE, RouteMatcher, convert
 from ..sessions import SecureCookieSessionInterface
 from ..signals import (
@@ -40,9 +41,10 @@ from ..signals import (
 from ..typing import Receive, Scope, Send
 from ..wrappers import Request, Response
 from . import SENT, Layer, overridden
-from .disconnect import Connection, until_disconnect
+from .disconnect import Connection, cancelled_on_disconnect, until_disconnect
 from .hooks import AfterRequestMiddleware
 from .signals import emit
+from .websocket import WebsocketMiddleware
 
 if TYPE_CHECKING:
     from ..app import Flask
@@ -73,8 +75,9 @@ class ContextMiddleware:
     def __init__(self, app: Layer, flask: Flask, router: Layer) -> None:
         self.app = app
         self.flask = flask
-        #: Where what is not a request goes: the lifespan.
+        #: Where what is neither a request nor a websocket goes: the lifespan.
         self.router = router
+        self.websockets = WebsocketMiddleware(flask, self)
         self.matcher = RouteMatcher(
             flask.url_map,
             subdomains=flask.url_map.host_matching
@@ -107,7 +110,8 @@ class ContextMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self.router(scope, receive, send)
+            other = self.websockets if scope["type"] == "websocket" else self.router
+            await other(scope, receive, send)
             return
         if _cv_request.get(None) is None and _inner_walk.get() is None:
             walk = Walk(copy_context(), self.flask.worker_pool)
@@ -117,18 +121,22 @@ class ContextMiddleware:
             walk.server_context = copy_context()  # to receive a body in
         response: Response | Plain | None
         try:
-            asked = walk.begin(self.walk(walk, scope, receive, send))
-        except StopIteration as end:  # nothing in it had to wait
-            response = end.value
-        else:
-            response = await walk.go_on(asked)
-        if type(response) is tuple:
-            content_type, body = response
-            headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})
-        elif response is not None:
-            await cast(Response, response)(scope, receive, send)
+            try:
+                asked = walk.begin(self.walk(walk, scope, receive, send))
+            except StopIteration as end:  # nothing in it had to wait
+                response = end.value
+            else:
+                response = await walk.go_on(asked)
+            if type(response) is tuple:
+                content_type, body = response
+                headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})
+            elif response is not None:
+                await cast(Response, response)(scope, receive, send)
+        finally:
+            for start in walk.afterwards:
+                start()
 
     async def walk(self, walk: Walk, scope: Scope, receive: Receive, send: Send) -> Response | Plain | None:
         """Everything up to the response that is to be sent; None when it has been sent already."""
@@ -163,15 +171,26 @@ class ContextMiddleware:
                 await emit(appcontext_pushed, flask)
             if not self.match(request):
                 await self.match_with_werkzeug(ctx, walk)
+            if request.routing_exception is not None and flask.mounts:
+                self.match_mount(request)
             if request.has_body and (request.streams_body or request.routing_exception is not None):
                 walk.is_bridged = True  # `request.form` may have to wait for the body
             view = self.shortcut(ctx, walk)
             if view is not None:
                 try:
                     if request.has_body:
-                        await walk.to_loop()
                         await request.body.receive()
-                    value = await call_view(walk, request.url_rule, view, request.view_args)
+                    view_args: Any = request.view_args
+                    if is_async(view):
+                        coroutine = view(**view_args)
+                        try:
+                            asked = coroutine.send(None)
+                        except StopIteration as end:  # it has not waited for anything
+                            value = end.value
+                        else:
+                            value = await cancelled_on_disconnect(ctx, coroutine, asked)
+                    else:
+                        value = await call_sync_view(walk, request.url_rule, view, view_args)
                 except Exception as failed:
                     ctx.view_outcome = (None, failed)
                 else:
@@ -213,7 +232,7 @@ class ContextMiddleware:
                 if not borrowed:
                     app_ctx.held = False
                 client.keep(app_ctx, ctx)
-        if connection is not None and connection.lost:
+        if ctx.lost or (connection is not None and connection.lost):
             return None
         if error is not None:
             raise error
@@ -241,6 +260,7 @@ class ContextMiddleware:
             and type(flask.session_interface) is SecureCookieSessionInterface
             and not Signal.in_use
             and not walk.is_bridged
+            and not walk.in_thread
         ):
             return flask.view_functions.get(request.url_rule.endpoint)
         return None
@@ -268,13 +288,33 @@ class ContextMiddleware:
         ctx.view_outcome = (value, None)
         return SENT
 
-    def match(self, request: Request) -> bool:
+    async def find_route(self, ctx: RequestContext, walk: Walk) -> None:
+        """Find the rule, or what is mounted, for a websocket."""
+        if not self.match(ctx.request, websocket=True):
+            await self.match_with_werkzeug(ctx, walk)
+        if ctx.request.routing_exception is not None:
+            self.match_mount(ctx.request)
+
+    def match_mount(self, request: Request) -> None:
+        """Look for what is mounted where no rule is."""
+        if isinstance(request.routing_exception, NotFound | MethodNotAllowed | WebsocketMismatch):
+            path = route_path(request.scope)
+            for mount in self.flask.mounts:
+                if mount.covers(path):
+                    request.routing_exception = None
+                    request.url_rule = mount.rule
+                    request.scope["route"] = mount.rule.route
+                    request.view_args = {"path": path[len(mount.path) :].lstrip("/")}
+                    request.streams_body = True
+                    return
+
+    def match(self, request: Request, websocket: bool = False) -> bool:
         """Find the rule, or that there is none, if that is all there is to it."""
         scope = request.scope
         path: str = route_path(scope) if scope.get("root_path") else scope["path"]
         if path[:2] == "//":
             return False
-        found = self.matcher.match(path, request.method)
+        found = self.matcher.match(path, request.method, websocket)
         if found is None or self.flask.config["TRUSTED_HOSTS"] is not None:
             return False
         if found is NOWHERE:
@@ -289,6 +329,7 @@ class ContextMiddleware:
         request.url_rule = target.rule
         request.view_args = view_args
         request.streams_body = target.stream
+        scope["route"] = target.route  # where tracing and metrics look for it
         return True
 
     async def match_with_werkzeug(self, ctx: RequestContext, walk: Walk) -> None:
@@ -307,6 +348,16 @@ class ContextMiddleware:
         except Exception as failed:
             ctx.failed = failed  # a converter; raised where it is answered
         request.streams_body = getattr(request.url_rule, "stream", False)
+        if request.url_rule is not None:
+            request.scope["route"] = getattr(request.url_rule, "route", None)
+
+    async def tear_down(
+        self, ctx: RequestContext, walk: Walk, error: BaseException | None, borrowed: bool
+    ) -> None:
+        """The end of a websocket."""
+        if error is not None and self.flask.should_ignore_error(error):
+            error = None
+        await self._end(ctx, walk, None, error, borrowed)
 
     async def end(
         self,
@@ -366,8 +417,10 @@ async def do_teardown_request(app: Flask, ctx: RequestContext, error: BaseExcept
     """Call the `teardown_request` functions, all of them; the first exception is raised at the end."""
     walk = current_walk()
     failures: list[BaseException] = []
+    is_websocket = ctx.request.scope["type"] == "websocket"
+    functions = app.teardown_websocket_funcs if is_websocket else app.teardown_request_funcs
     for name in (*ctx.request.blueprints, None):
-        for func in reversed(app.teardown_request_funcs.get(name, ())):
+        for func in reversed(functions.get(name, ())):
             await collect(failures, call_uncancelled(walk, func, error))
     if request_tearing_down.receivers:
         await collect(failures, emit(request_tearing_down, app, exc=error))

@@ -369,6 +369,14 @@ BAD = {
         "        await ws.receive()\n",
         ["5 error AF504"],
     ),
+    "Flask itself beside asyncflask": (
+        "from asyncflask import Flask\nfrom flask.logging import default_handler\n",
+        ["2 warning AF701"],
+    ),
+    "an extension beside asyncflask": (
+        "from asyncflask import Flask\nfrom flask_login import LoginManager\n",
+        ["2 note AF702"],
+    ),
     "an extension bound to WSGI": ("from flask_socketio import SocketIO\n", ["1 error AF601"]),
 }
 
@@ -394,6 +402,7 @@ GOOD = {
         f"{FLASK}\n\ndef view():\n"
         "    return request.environ['REMOTE_ADDR'] + request.environ.get('HTTP_X', '')\n"
     ),
+    "a key of Werkzeug's requests": f"{FLASK}\n\ndef view():\n    request.environ['werkzeug.request']\n",
     "Werkzeug's values": (
         "from werkzeug.exceptions import NotFound\nfrom werkzeug.utils import secure_filename\n"
         "from werkzeug.datastructures import FileStorage, MultiDict\n"
@@ -489,6 +498,9 @@ GOOD = {
     "another client": (
         "import pytest\n\n\n@pytest.fixture\ndef client():\n    return httpx.AsyncClient()\n\n\n"
         "async def test(client):\n    await client.get('/')\n"
+    ),
+    "Flask that is asyncflask": (
+        "import asyncflask.as_flask\nfrom flask import Flask\nfrom flask_login import LoginManager\n"
     ),
     "a word of Quart": "quart = 0.946\n\n\ndef litres(quarts):\n    return quarts * quart\n",
 }
@@ -664,6 +676,7 @@ SERVERS = {
         ("web: uvicorn app:app\n", []),
         ("release: flask --app app db upgrade\n", []),
         ("web: flask --app app run\n", ["1 error AF205"]),
+        ("web: quart run --port 80\n", ["1 error AF205"]),
         ("web: asyncflask --app app run\n", []),
     ],
     "Dockerfile": [

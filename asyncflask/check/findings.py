@@ -24,7 +24,8 @@ class Finding:
 
     :param line: counted from 1, as is `column`, which counts UTF-8 bytes as `ast` does.
     :param code: ``AF`` and three digits. The first tells what it is about: 0 the file itself, 1 WSGI,
-        2 servers, 3 names that are gone, 4 blocking and event loops, 5 Quart, 6 extensions.
+        2 servers, 3 names that are gone, 4 blocking and event loops, 5 Quart, 6 extensions,
+        7 Flask itself.
     :param message: what is found.
     :param advice: what to do about it.
     """
@@ -75,4 +76,8 @@ class FileReport:
                 return True
             return comment[1] is not None and finding.code.encode() not in comment[1]
 
-        self.findings = sorted(filter(is_wanted, set(self.findings)))
+        # Once for each statement, however many names it imports.
+        first: dict[tuple[int, str, str], Finding] = {}
+        for finding in sorted(filter(is_wanted, self.findings)):
+            first.setdefault((finding.line, finding.code, finding.message), finding)
+        self.findings = list(first.values())

@@ -29,6 +29,9 @@ class Project:
     clients: set[str] = field(default_factory=set)
     has_async_functions: bool = False
     uses_flask_sqlalchemy: bool = False
+    uses_asyncflask: bool = False
+    #: Whether `flask` is asyncflask there.
+    uses_as_flask: bool = False
     #: Questions that can be answered when everything has been read.
     later: list[Callable[[], None]] = field(default_factory=list)
 

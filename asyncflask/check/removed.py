@@ -20,6 +20,7 @@ _INSTEAD = {
     "flask.helpers.safe_join": "use werkzeug.utils.safe_join, which gives None for a path that leads out",
     "flask.helpers.total_seconds": "call the timedelta's total_seconds()",
     "flask.json_available": "there is always JSON",
+    "flask.signals.signals_available": "there are always signals",
     "flask.testing.make_test_environ_builder": "use flask.testing.EnvironBuilder(app, ...)",
     "flask.views.MethodViewType": "derive from MethodView",
     "flask.wrappers.JSONMixin": "derive from Request or Response",
@@ -162,14 +163,12 @@ class RemovedCheck(Check):
 
     def _gone(self, node: ast.alias | ast.Attribute, path: str) -> None:
         package = path.partition(".")[0]
-        shown = path.replace("asyncflask", "flask", 1)
-        parts = shown.split(".")
+        parts = path.replace("asyncflask", "flask", 1).split(".")
         known = [_INSTEAD.get(".".join(parts[:length])) for length in range(len(parts), 1, -1)]
         advice = next(filter(None, known), None)
         if package == "asyncflask":
-            self.error(
-                node, "AF303", f"asyncflask has no {shown}", advice or "it has the public names of Flask 3.1"
-            )
+            message = f"asyncflask has no {path.partition('.')[2]}"
+            self.error(node, "AF303", message, advice or "it has the public names of Flask 3.1")
         else:
             self.error(node, "AF306", f"{describe(package)} has no {path}", advice or "see its changes")
 

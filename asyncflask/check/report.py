@@ -13,12 +13,15 @@ from pathlib import Path
 from .blocking import BlockingCheck
 from .files import UnreadableError, find_files, is_python, read
 from .findings import FileReport, Finding, Severity
+from .mixed import MixedCheck
 from .project import Project
 from .quart import QuartCheck
 from .removed import RemovedCheck
 from .servers import check_configuration, check_python_configuration, is_server_configuration
 from .walk import FLASKS, Walker, imported_packages
 from .wsgi import WSGICheck
+
+CHECKS = (WSGICheck, RemovedCheck, BlockingCheck, QuartCheck, MixedCheck)
 
 
 def check_paths(paths: Iterable[str | os.PathLike[str]]) -> Report:
@@ -83,7 +86,7 @@ def _check_python(source: bytes, path: Path, report: FileReport, project: Projec
     if b"flask" in source or b"quart" in source:
         report.imports = imported_packages(tree) & set(FLASKS)
     report.findings += check_python_configuration(path, tree)
-    checks = [check(report, project) for check in (WSGICheck, RemovedCheck, BlockingCheck, QuartCheck)]
+    checks = [check(report, project) for check in CHECKS]
     try:
         Walker(path.absolute(), checks).run(tree)
     except RecursionError:

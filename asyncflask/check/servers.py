@@ -115,13 +115,13 @@ def _command(number: int, column: int, line: str) -> Iterator[Finding]:
                 number, column, "AF204", Severity.ERROR, f"{name} serves WSGI applications", _UVICORN
             )
             return
-        if name == "flask" and _is_flask_run(after):
+        if name in ("flask", "quart") and _is_run(after):
             yield Finding(
                 number,
                 column,
                 "AF205",
                 Severity.ERROR,
-                "'flask run' serves applications of Flask itself",
+                f"'{name} run' serves applications of {name.title()} itself",
                 "'asyncflask run', with '--as-flask' if the application still imports flask",
             )
             return
@@ -134,7 +134,7 @@ def _starts_an_app(after: list[str]) -> bool:
     return any(_APP.fullmatch(word) or word.startswith("-") or word.endswith(".ini") for word in after)
 
 
-def _is_flask_run(after: list[str]) -> bool:
+def _is_run(after: list[str]) -> bool:
     for position, word in enumerate(after):
         if word == "run":
             return True

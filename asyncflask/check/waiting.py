@@ -25,7 +25,7 @@ def _each(module: str, names: Iterable[str], advice: str) -> dict[str, str]:
 
 
 _CONNECT = {
-    "sqlite3.connect": f"use aiosqlite, {THREAD}",
+    "sqlite3.connect": "make it a 'def', as a connection belongs to its thread, or use aiosqlite",
     "psycopg2.connect": _PSYCOPG,
     "psycopg.connect": _PSYCOPG,
     "psycopg.Connection.connect": _PSYCOPG,

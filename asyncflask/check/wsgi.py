@@ -79,7 +79,15 @@ _SPAWN = ("gevent.spawn", "gevent.spawn_later", "eventlet.spawn", "eventlet.spaw
 _TASK = "app.add_background_task(func, ...), or asyncio.create_task(...) in async code"
 
 #: Keys that the servers of WSGI put into the environ.
-_SERVER_KEYS = ("werkzeug.", "gunicorn.", "uwsgi.", "mod_wsgi.", "wsgi.file_wrapper", "wsgi.websocket")
+_SERVER_KEYS = (
+    "SERVER_SOFTWARE",
+    "werkzeug.socket",
+    "gunicorn.",
+    "uwsgi.",
+    "mod_wsgi.",
+    "wsgi.file_wrapper",
+    "wsgi.websocket",
+)
 
 
 class WSGICheck(Check):

@@ -9,42 +9,29 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import importlib
-import json
-import platform
-import statistics
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field
 from io import BytesIO
-from pathlib import Path
 from time import perf_counter
 from types import ModuleType
 from typing import Any, Protocol
 
 import uvloop
 
-from .cases import CASES, Case
+from .cases import CASES, Answer, Case, WrongAnswer, check_answer, session_cookie
+from .figures import BASELINE, Figure, Figures, describe, table, versions
+from .peers import PEERS, load_peers, takes_part
 
-PEERS = ("asyncflask", "starlette", "flask", "quart")
+SECTION = "in-process"
 WSGI_PEERS = frozenset({"flask"})
-BASELINE = "starlette"
 LIBRARIES = ("werkzeug", "jinja2", "itsdangerous", "anyio", "uvloop")
 
 ROUNDS = 9
 ROUND_SECONDS = 0.05  # measured in each round for each case and peer
 MAX_BATCH = 10_000  # requests of a round, all prepared before it
-
-HEADERS = (("host", "127.0.0.1:8000"), ("user-agent", "Mozilla/5.0 (X11; Linux x86_64)"), ("accept", "*/*"))
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
 
 
 class Application(Protocol):
@@ -55,20 +42,6 @@ class Application(Protocol):
 
     async def measure(self, case: Case, cookie: str | None, requests: int) -> float:
         """Make that many requests, and return the seconds that all of them took."""
-
-
-class WrongAnswer(Exception):
-    """A peer does not answer as the case says; its time would mean nothing."""
-
-
-def request_headers(case: Case, cookie: str | None) -> list[tuple[str, str]]:
-    headers = [*HEADERS]
-    if cookie is not None:
-        headers.append(("cookie", cookie))
-    if case.body:
-        headers.append(("content-type", case.content_type))
-        headers.append(("content-length", str(len(case.body))))
-    return headers
 
 
 # ASGI
@@ -155,12 +128,12 @@ class AsgiApplication:
             raise RuntimeError(f"lifespan {event} failed: {reply.result().get('message', '')}")
 
     async def ask(self, case: Case, cookie: str | None) -> Answer:
-        request = self._requests(case, cookie, 1)[0]
+        request = self.requests(case, cookie, 1)[0]
         await self.app(request.scope, request.receive, request.send)
         return request.answer()
 
     async def measure(self, case: Case, cookie: str | None, requests: int) -> float:
-        batch = self._requests(case, cookie, requests)
+        batch = self.requests(case, cookie, requests)
         app = self.app
         waiting = iter(batch)
 
@@ -179,8 +152,9 @@ class AsgiApplication:
         return seconds
 
     @staticmethod
-    def _requests(case: Case, cookie: str | None, number: int) -> list[AsgiRequest]:
-        headers = [(name.encode(), value.encode()) for name, value in request_headers(case, cookie)]
+    def requests(case: Case, cookie: str | None, number: int) -> list[AsgiRequest]:
+        """That many requests of a case, each to be made once."""
+        headers = [(name.encode(), value.encode()) for name, value in case.headers(cookie)]
         return [AsgiRequest(case, headers) for _ in range(number)]
 
 
@@ -243,13 +217,13 @@ class WsgiApplication:
         self.app = app
 
     async def ask(self, case: Case, cookie: str | None) -> Answer:
-        request = WsgiRequest(case, request_headers(case, cookie))
+        request = WsgiRequest(case, case.headers(cookie))
         request.call(self.app)
         headers = [(name.lower(), value) for name, value in request.headers]
         return Answer(request.status_code, headers, request.body)
 
     async def measure(self, case: Case, cookie: str | None, requests: int) -> float:
-        headers = request_headers(case, cookie)
+        headers = case.headers(cookie)
         batch = [WsgiRequest(case, headers) for _ in range(requests)]
         app = self.app
         settle()
@@ -280,21 +254,8 @@ def check_statuses(case: Case, statuses: Iterable[int]) -> None:
 
 async def verify(application: Application, case: Case) -> str | None:
     """Check a peer's answer to a case; return the cookie its requests must carry, if any."""
-    cookie = None
-    if case.in_session:
-        first = await application.ask(case, None)
-        set_cookies = [value for name, value in first.headers if name == "set-cookie"]
-        if len(set_cookies) != 1:
-            raise WrongAnswer(f"{case.name}: the first answer sets {len(set_cookies)} cookies, not one")
-        cookie = set_cookies[0].partition(";")[0]
-    answer = await application.ask(case, cookie)
-    if answer.status != case.status:
-        raise WrongAnswer(f"{case.name}: status {answer.status}, not {case.status}: {answer.body[:200]!r}")
-    if answer.body != case.response:
-        raise WrongAnswer(f"{case.name}: body {answer.body!r}, not {case.response!r}")
-    missing = {*case.response_headers} - {name for name, _ in answer.headers}
-    if missing:
-        raise WrongAnswer(f"{case.name}: no header {', '.join(sorted(missing))}")
+    cookie = session_cookie(case, await application.ask(case, None)) if case.in_session else None
+    check_answer(case, await application.ask(case, cookie))
     return cookie
 
 
@@ -307,15 +268,12 @@ class Subject:
     application: Application
     cookie: str | None
     requests: int
-    times: list[float]
+    times: list[float] = field(default_factory=list)
 
     @property
-    def minimum(self) -> float:
-        return min(self.times)
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.times)
+    def figure(self) -> Figure:
+        microseconds = tuple(time * 1e6 for time in self.times)
+        return Figure(SECTION, self.case.name, self.peer, "µs", microseconds)
 
 
 async def prepare(
@@ -326,6 +284,8 @@ async def prepare(
     subjects: list[Subject] = []
     for case in cases:
         for peer, module in modules.items():
+            if not takes_part(module, case):
+                continue
             key = (peer, case.application, case.extra_routes)
             if key not in applications:
                 arguments = () if case.extra_routes is None else (case.extra_routes,)
@@ -340,7 +300,7 @@ async def prepare(
             except WrongAnswer as error:
                 raise WrongAnswer(f"{peer}, {error}") from None
             requests = await fill_round(application, case, cookie, round_seconds)
-            subjects.append(Subject(peer, case, application, cookie, requests, []))
+            subjects.append(Subject(peer, case, application, cookie, requests))
     return subjects
 
 
@@ -366,7 +326,7 @@ async def run(
         for number in range(rounds):
             for case in cases:
                 peers = [subject for subject in subjects if subject.case is case]
-                turn = number % len(peers)
+                turn = number % max(1, len(peers))
                 for subject in peers[turn:] + peers[:turn]:
                     seconds = await subject.application.measure(case, subject.cookie, subject.requests)
                     subject.times.append(seconds / subject.requests)
@@ -374,96 +334,60 @@ async def run(
     return subjects
 
 
-# Reporting
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Keep this process on one core for a while, as a server with a process for each would.
+
+    On several, threads contend for the interpreter from different cores, and every time depends on which.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    available = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(available)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, available)
 
 
-def load_peers(names: Iterable[str]) -> dict[str, ModuleType]:
-    """Import the peers' modules; name those that cannot be on standard output."""
-    modules = {}
-    for name in names:
-        try:
-            modules[name] = load_peer(name)
-        except ImportError as error:
-            print(f"{name} is left out: {error}")
-    return modules
+def measure(
+    modules: dict[str, ModuleType],
+    cases: Sequence[Case],
+    rounds: int = ROUNDS,
+    round_seconds: float = ROUND_SECONDS,
+) -> list[Figure]:
+    """`run` on uvloop, as uvicorn does it, and on one core."""
+    with one_core(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        subjects = runner.run(run(modules, cases, rounds, round_seconds))
+    return [subject.figure for subject in subjects]
 
 
-def load_peer(name: str) -> ModuleType:
-    return importlib.import_module(f".peers.{name}_app", __package__)
-
-
-def versions(names: Iterable[str]) -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # run from its source
-            found[name] = getattr(sys.modules.get(name), "__version__", "unknown")
-    return found
-
-
-def table(subjects: Sequence[Subject], peers: Sequence[str]) -> Iterator[str]:
-    yield f"{'µs a request':14}" + "".join(f"{peer:>24}" for peer in peers)
-    yield f"{'':14}" + f"{'min  median  ratio':>24}" * len(peers)
-    for row in results(subjects):
-        line = f"{row['case']:14}"
-        for peer in peers:
-            times = row["peers"][peer]
-            ratio = f"{times['ratio']:.2f}" if times["ratio"] is not None else "-"
-            line += f"{times['min_us']:10.1f}{times['median_us']:8.1f}{ratio:>6}"
-        yield line
-
-
-def results(subjects: Sequence[Subject]) -> list[dict[str, Any]]:
-    """One row a case; ``ratio`` is that of the minima to the baseline's, None where that was not measured."""
-    rows: dict[str, dict[str, Any]] = {}
-    baselines = {subject.case.name: subject.minimum for subject in subjects if subject.peer == BASELINE}
-    for subject in subjects:
-        name = subject.case.name
-        row = rows.setdefault(name, {"case": name, "concurrency": subject.case.concurrency, "peers": {}})
-        baseline = baselines.get(name)
-        row["peers"][subject.peer] = {
-            "min_us": subject.minimum * 1e6,
-            "median_us": subject.median * 1e6,
-            "ratio": None if baseline is None else subject.minimum / baseline,
-            "requests": subject.requests,
-            "rounds_us": [time * 1e6 for time in subject.times],
-        }
-    return list(rows.values())
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.inprocess", description=__doc__)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options that choose what is measured, and how long."""
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), metavar="CASE")
-    parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS), metavar="PEER")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="default: %(default)s")
     parser.add_argument(
         "--round-seconds", type=float, default=ROUND_SECONDS, help="for a case and peer; default: %(default)s"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here, too")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.inprocess", description=__doc__)
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS), metavar="PEER")
+    add_options(parser)
     options = parser.parse_args(arguments)
 
     modules = load_peers(options.peers)
     if not modules:
         print("no peer is left to measure")
         return 1
-    found = versions([*modules, *LIBRARIES])
-    print(", ".join(f"{name} {number}" for name, number in found.items()))
+    print(describe(versions([*(name for name in modules if name != "raw"), *LIBRARIES])))
     print(f"{options.rounds} rounds, each of about {options.round_seconds * 1000:.0f} ms a case and peer")
     cases = [CASES[name] for name in options.cases]
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        subjects = runner.run(run(modules, cases, options.rounds, options.round_seconds))
-    print("\n".join(table(subjects, list(modules))))
-    print(f"ratio: the minimum over that of {BASELINE}; less is faster")
-    if options.json is not None:
-        report = {
-            "versions": found,
-            "platform": platform.platform(),
-            "rounds": options.rounds,
-            "round_seconds": options.round_seconds,
-            "results": results(subjects),
-        }
-        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    figures = measure(modules, cases, options.rounds, options.round_seconds)
+    print(*table(Figures(figures), SECTION), sep="\n")
+    print(f"ratio: the best round over that of {BASELINE}; less is faster")
     return 0
 
 

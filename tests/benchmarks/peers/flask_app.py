@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, abort, g, render_template, request, session
 
-from .data import ARTICLE, GREETING, ITEMS, SECRET_KEY
+from .data import ARTICLE, GREETING, ITEMS, SECRET_KEY, pause_sync
 
 
 def create_app(extra_routes: int = 0) -> Flask:
@@ -43,9 +43,65 @@ def create_app(extra_routes: int = 0) -> Flask:
     def article() -> str:
         return f"{request.get_json()['title']}"
 
+    @app.get("/wait")
+    def wait() -> str:
+        pause_sync()
+        return GREETING
+
+    @app.get("/wait-sync")
+    def wait_sync() -> str:
+        pause_sync()
+        return GREETING
+
     @app.errorhandler(404)
     def not_found(error: Exception) -> tuple[str, int]:
         return "not found", 404
+
+    return app
+
+
+def create_hooks_app() -> Flask:
+    app = Flask(__name__)
+
+    @app.before_request
+    def note_greeting() -> None:
+        g.greeting = GREETING
+
+    @app.before_request
+    def require_greeting() -> None:
+        if not g.greeting:
+            abort(400)
+
+    @app.after_request
+    def pass_on(response: Response) -> Response:
+        return response
+
+    @app.get("/")
+    def index() -> str:
+        return f"{g.greeting}"
+
+    return app
+
+
+def create_hooks_sync_app() -> Flask:
+    app = Flask(__name__)
+
+    @app.before_request
+    def note_greeting() -> None:
+        g.greeting = GREETING
+
+    @app.before_request
+    def require_greeting() -> None:
+        if not g.greeting:
+            abort(400)
+
+    @app.after_request
+    def pass_on(response: Response) -> Response:
+        return response
+
+    @app.get("/")
+    def index() -> str:
+        return f"{g.greeting}"
 
     return app
 

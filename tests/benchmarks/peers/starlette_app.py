@@ -15,14 +15,7 @@ from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .data import ARTICLE, GREETING, ITEMS, SECRET_KEY
-
-
-class JSONLine(JSONResponse):
-    """JSON that ends in a newline, as Flask's does."""
-
-    def render(self, content: Any) -> bytes:
-        return super().render(content) + b"\n"
+from .data import ARTICLE, GREETING, ITEMS, SECRET_KEY, pause, pause_sync
 
 
 def create_app(extra_routes: int = 0) -> Starlette:
@@ -33,7 +26,7 @@ def create_app(extra_routes: int = 0) -> Starlette:
         return PlainTextResponse(GREETING)
 
     async def json(request: Request) -> Response:
-        return JSONLine(ARTICLE)
+        return JSONResponse(ARTICLE)
 
     async def user(request: Request) -> Response:
         return PlainTextResponse(f"user {request.path_params['user_id']}")
@@ -49,6 +42,14 @@ def create_app(extra_routes: int = 0) -> Starlette:
         article = await request.json()
         return PlainTextResponse(f"{article['title']}")
 
+    async def wait(request: Request) -> Response:
+        await pause()
+        return PlainTextResponse(GREETING)
+
+    def wait_sync(request: Request) -> Response:
+        pause_sync()
+        return PlainTextResponse(GREETING)
+
     async def not_found(request: Request, error: Exception) -> Response:
         return PlainTextResponse("not found", 404)
 
@@ -63,6 +64,8 @@ def create_app(extra_routes: int = 0) -> Starlette:
         Route("/sync", sync),
         Route("/form", form, methods=["POST"]),
         Route("/articles", article, methods=["POST"]),
+        Route("/wait", wait),
+        Route("/wait-sync", wait_sync),
     ]
     return Starlette(routes=routes, exception_handlers={404: not_found})
 

@@ -1,0 +1,31 @@
+"""The measuring of imports and memory."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from . import footprint
+from .servers import CannotMeasure
+
+
+def test_importing_takes_time() -> None:
+    cpu, wall = footprint.import_once("asyncflask")
+    assert 1 < cpu < 60_000
+    assert 1 < wall < 60_000
+
+
+def test_what_cannot_be_imported_is_named() -> None:
+    with pytest.raises(
+        CannotMeasure, match=r"no_such_package cannot be imported:\n(.*\n)*ModuleNotFoundError"
+    ):
+        footprint.import_once("no_such_package")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from /proc")
+def test_a_server_takes_memory(capsys: pytest.CaptureFixture[str]) -> None:
+    assert footprint.main(["--peers", "asyncflask", "--imports", "1", "--servers", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines[3:6]] == ["import, CPU", "import, wall", "resident"]
+    assert 10 < float(lines[5].split()[2]) < 1000

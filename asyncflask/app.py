@@ -169,6 +169,12 @@ class Flask(Scaffold):
     before_first_request = LegacyAttribute()
     before_first_request_funcs = LegacyAttribute()
 
+    _has_own_asgi_app = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._has_own_asgi_app = cls.asgi_app is not Flask.asgi_app
+
     def __init__(
         self,
         import_name: str,
@@ -244,7 +250,19 @@ class Flask(Scaffold):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application; calls `asgi_app`."""
-        await self.asgi_app(scope, receive, send)
+        layers = self._layers
+        if (
+            layers is None
+            or not self._got_first_request
+            or scope["type"] != "http"
+            or "asgi_app" in self.__dict__
+            or self._has_own_asgi_app
+            or self.config["DEBUG"]
+        ):
+            await self.asgi_app(scope, receive, send)
+            return
+        scope["app"] = self  # what `asgi_app` does in this case, with a coroutine less
+        await layers(scope, receive, send)
 
     async def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What `__call__` calls, to be wrapped by ASGI middleware without losing the application:

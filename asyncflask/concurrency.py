@@ -27,7 +27,7 @@ from functools import partial, wraps
 from inspect import CO_COROUTINE, iscoroutinefunction
 from queue import Empty
 from threading import get_ident
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import anyio
@@ -72,15 +72,6 @@ def current_walk() -> Walk:
 @types.coroutine
 def _switch(place: object) -> Generator[object, Any, Any]:
     return (yield place)
-
-
-class _Outside:
-    """What is to be awaited in the server's own context."""
-
-    __slots__ = ("awaitable",)
-
-    def __init__(self, awaitable: Awaitable[Any]) -> None:
-        self.awaitable = awaitable
 
 
 def is_async(func: Callable[..., Any]) -> bool:
@@ -190,6 +181,12 @@ class _OwnTask(asyncio.Task[Any]):
         return super().cancel(msg) if self.get_loop().is_running() else False
 
 
+class Waiting(Protocol):
+    """Whoever wants to know that something has to wait."""
+
+    def begin_waiting(self, walk: Walk) -> None: ...
+
+
 class Walk:
     """Drive a coroutine in a context of its own, on the loop and in a thread in turn.
 
@@ -206,14 +203,16 @@ class Walk:
     worker: Worker | None = None
     #: Whether the coroutine is being stepped in that thread right now.
     in_thread = False
-    #: The context of the server, for those who cannot be `outside`.
+    #: Whether it is a server's request.
+    is_served = False
+    #: A copy of the context that the server has called the application in, see `outside`.
     server_context: Context | None = None
-    #: Whether the coroutine is being stepped on the loop now: what runs is part of it, not another task.
-    in_step = False
     #: Whether sync code called by async functions may have to wait, see `bridge`.
     is_bridged = False
     #: What `run_in_worker` is running for this walk.
     jobs: AbstractSet[Job] = frozenset()
+    #: Told, once, when the coroutine has to wait for something on the loop.
+    on_wait: Waiting | None = None
     #: What is to be done when the response has been sent.
     afterwards: Sequence[Callable[[], None]] = ()
     #: Whether it has been cancelled while it was in its thread.
@@ -261,15 +260,6 @@ class Walk:
                 return await bridged(result)
             return await result
         return result
-
-    async def outside(self, awaitable: Awaitable[T]) -> T:
-        """Await the server's `receive` or `send` in the server's context.
-
-        A server may start the next request of a connection from within them; it
-        would inherit what this one has set. To be called on the loop, by the
-        coroutine of the walk itself (`in_step`).
-        """
-        return cast(T, await _switch(_Outside(awaitable)))
 
     async def to_loop(self) -> None:
         """Go on on the event loop. Every `receive` and `send` of the server wants that."""
@@ -349,19 +339,19 @@ class Walk:
         """
         self._coroutine = coroutine
         self._thread = get_ident()
-        self.in_step = True
         try:
             return self._context.run(coroutine.send, None)
         except BaseException:
-            self._end()
+            self.is_over = True
+            del self._context  # which refers to the walk: only the garbage collector would find the two
             raise
-        finally:
-            self.in_step = False
 
     @types.coroutine
     def go_on(self, asked: object) -> Generator[Any, None, Any]:
         """The steps after the first one."""
         try:
+            if self.is_served and self.server_context is None:
+                self.server_context = copy_context()
             if self.loop is None:
                 self.loop = asyncio.get_running_loop()
             _, value = yield from self._drive(asked)
@@ -371,7 +361,6 @@ class Walk:
 
     def _end(self) -> None:
         self.is_over = True
-        # The context refers to the walk; without this only the garbage collector would find the two.
         del self._context
         if self._claimed:
             self._claimed = False
@@ -382,7 +371,6 @@ class Walk:
         """Do what the coroutine asks for until it ends, or asks to go back to the task that it came from."""
         step, send, throw = self._context.run, self._coroutine.send, self._coroutine.throw
         error: BaseException | None = None
-        value: Any = None
         while True:
             if asked is _TO_THREAD:
                 outcome, error = yield from self._step_in_thread()
@@ -394,15 +382,10 @@ class Walk:
                     return outcome
             elif asked is _BACK_TO_TASK:
                 return _ASKED, None
-            elif type(asked) is _Outside:
-                try:
-                    value = yield from asked.awaitable.__await__()
-                except GeneratorExit as closed:
-                    self._abandon(closed)
-                    raise
-                except BaseException as failure:
-                    error = failure
             elif asked is not _TO_LOOP:
+                if self.on_wait is not None:
+                    waiting, self.on_wait = self.on_wait, None
+                    waiting.begin_waiting(self)
                 try:
                     yield asked  # a future that user code waits for: the task's business
                 except GeneratorExit as closed:
@@ -411,17 +394,13 @@ class Walk:
                 except BaseException as interruption:
                     error = interruption
             try:
-                self.in_step = True
                 if error is None:
-                    given, value = value, None
-                    asked = step(send, given)
+                    asked = step(send, None)
                 else:
                     thrown, error = error, None
                     asked = step(throw, thrown)
             except StopIteration as end:
                 return _ENDED, end.value
-            finally:
-                self.in_step = False
 
     def _step_in_thread(self) -> Generator[Any, None, tuple[tuple[int, Any], BaseException | None]]:
         self.in_thread = True
@@ -496,16 +475,19 @@ class Walk:
 
 
 async def outside(make: Callable[[], Awaitable[T]]) -> T:
-    """Await what `make` makes in a context that is the server's, not the request's."""
+    """Await the server's `receive` or `send` in the server's context.
+
+    A server may start the next request of a connection from within them; it
+    would inherit what this one has set.
+    """
     walk = active_walk()
     if walk is None:
         return await make()
-    if walk.server_context is not None:
-        return cast(T, await _in_context(walk.server_context, make))
-    if walk.in_step:
-        return await walk.outside(_made_outside(make))
-    # A task of the user's own: nobody else steps it.
-    return await asyncio.get_running_loop().create_task(_made_outside(make), context=Context())
+    if walk.server_context is None and walk.is_served:
+        await _switch(_TO_LOOP)  # where `go_on` makes it
+    if walk.server_context is None:
+        return await make()
+    return cast(T, await _in_context(walk.server_context, make))
 
 
 async def _made_outside(make: Callable[[], Awaitable[T]]) -> T:
@@ -538,6 +520,9 @@ def inner_walk(pool: WorkerPool | None) -> Walk:
     """A walk for one of the framework's coroutines within other async code."""
     context = copy_context()
     walk = Walk(context, pool, lent_worker())
+    outer = active_walk()
+    if outer is not None:
+        walk.server_context = outer.server_context
     context.run(_inner_walk.set, walk)
     return walk
 
@@ -756,6 +741,8 @@ class Wait:
     def _start(self) -> None:
         walk = self._walk
         walk._context, walk.worker, walk.in_thread = self.context, self._worker, False
+        if self._outer is not None:
+            walk.server_context = self._outer.server_context
         self.context.run(_inner_walk.set, walk)
         (coroutine,) = self._coroutines
         if self._outer is not None and self._outer.is_bridged:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter
 
     from .app import Flask
+    from .middleware.disconnect import Connection
     from .typing import AfterRequestCallable
     from .wrappers import Request
 
@@ -168,6 +169,8 @@ class RequestContext:
     view_outcome: tuple[Any, Exception | None] | None = None
     #: Whether the client went away while the view was waiting, which has cancelled it.
     lost = False
+    #: Looks out for the client while the view waits.
+    connection: Connection | None = None
     #: The walk that serves the request; None when no server does.
     walk: Walk | None = None
     _session: Any = None
@@ -218,6 +221,12 @@ class RequestContext:
             session = interface.make_null_session(self.app)
         self._session = session
         return session
+
+    def begin_waiting(self, walk: Walk) -> None:
+        """The view has to wait. Called by the walk."""
+        from .middleware.disconnect import watch_client
+
+        watch_client(self, walk)
 
     def copy(self) -> RequestContext:
         """A context with the same request and session, to be pushed elsewhere."""

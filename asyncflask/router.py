@@ -12,7 +12,7 @@ from .bridge import bridged
 from .concurrency import Walk, current_walk, is_async, is_awaitable
 from .globals import _cv_request
 from .middleware import overridden
-from .middleware.disconnect import cancelled_on_disconnect
+from .middleware.disconnect import end_watch
 from .typing import Receive, Scope, Send
 
 if TYPE_CHECKING:
@@ -58,14 +58,13 @@ async def dispatch_request(flask: Flask) -> Any:
     walk = current_walk()
     if is_async(view):
         await walk.to_loop()
-        coroutine: Any = view(**view_args)
-        if walk.is_bridged:
-            coroutine = bridged(coroutine).__await__()
+        coroutine = view(**view_args)
+        walk.on_wait = ctx
         try:
-            asked = coroutine.send(None)
-        except StopIteration as end:
-            return end.value  # it has not waited for anything
-        return await cancelled_on_disconnect(ctx, coroutine, asked)
+            return await bridged(coroutine) if walk.is_bridged else await coroutine
+        finally:
+            walk.on_wait = None
+            end_watch(ctx)
     return await call_sync_view(walk, rule, view, view_args)
 
 

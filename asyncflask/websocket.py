@@ -10,7 +10,7 @@ from typing import Any
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest
 
-from .concurrency import outside
+from .concurrency import current_walk, outside
 from .globals import current_app
 from .lazy import lazy
 from .middleware.disconnect import Connection
@@ -161,7 +161,7 @@ class Websocket(Request):
         raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in items]
         self.accepted = True
         await self._connection.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": raw})
-        self._connection.watch()
+        self._connection.watch(current_walk().server_context)
 
     async def receive(self) -> str | bytes:
         """The client's next message: a string, or bytes, as it was sent.

@@ -6,6 +6,7 @@ import re
 import sys
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextvars import copy_context
 from datetime import UTC, datetime
 from inspect import isasyncgen
 from io import BytesIO
@@ -24,7 +25,7 @@ from werkzeug.wrappers import Response as ResponseBase
 
 from . import json
 from .body import Body, nothing_to_receive, parse_multipart
-from .concurrency import Walk, active_walk, current_walk, inner_walk, is_async
+from .concurrency import Walk, active_walk, current_walk, inner_walk, is_async, outside
 from .environ import environ_from_scope, route_path, scope_from_environ
 from .globals import _cv_app, current_app
 from .lazy import lazy
@@ -607,6 +608,7 @@ class Response(ResponseBase):
         if type(self.response) is not list and active_walk() is None:
             # Around the application rather than inside of it: nobody else closes it.
             walk = inner_walk(shared_pool())
+            walk.server_context = copy_context()
             await walk.run(self._send_and_close(walk, scope, receive, send))
             return
         status = self._status_code
@@ -654,11 +656,11 @@ class Response(ResponseBase):
         await send({"type": "http.response.body", "body": b""})
 
     async def _send_and_close(self, walk: Walk, scope: Scope, receive: Receive, send: Send) -> None:
-        async def outside(message: Message) -> None:
-            await walk.outside(send(message))
+        async def send_outside(message: Message) -> None:
+            await outside(lambda: send(message))
 
         try:
-            await self(scope, receive, outside)
+            await self(scope, receive, send_outside)
         finally:
             await walk.uncancelled(self.aclose())
 

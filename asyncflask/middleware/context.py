@@ -6,7 +6,7 @@ from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import WebsocketMismatch
@@ -20,6 +20,7 @@ from ..concurrency import (
     is_awaitable,
     leave_inner_walk,
     lent_worker,
+    outside,
 )
 from ..ctx import AppContext, RequestContext
 from ..environ import route_path
@@ -41,7 +42,7 @@ from ..signals import (
 from ..typing import Receive, Scope, Send
 from ..wrappers import Request, Response
 from . import SENT, Layer, overridden
-from .disconnect import Connection, cancelled_on_disconnect, until_disconnect
+from .disconnect import Connection, end_watch, until_disconnect
 from .hooks import AfterRequestMiddleware
 from .signals import emit
 from .websocket import WebsocketMiddleware
@@ -117,6 +118,7 @@ class ContextMiddleware:
             walk = Walk(copy_context(), self.flask.worker_pool)
         else:
             walk = Walk(leave_inner_walk(), self.flask.worker_pool, lent_worker())
+        walk.is_served = True
         if scope["method"] != "GET":
             walk.server_context = copy_context()  # to receive a body in
         response: Response | Plain | None
@@ -133,7 +135,7 @@ class ContextMiddleware:
                 await send({"type": "http.response.start", "status": 200, "headers": headers})
                 await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})
             elif response is not None:
-                await cast(Response, response)(scope, receive, send)
+                await response(scope, receive, send)  # type: ignore[operator]
         finally:
             for start in walk.afterwards:
                 start()
@@ -182,13 +184,13 @@ class ContextMiddleware:
                         await request.body.receive()
                     view_args: Any = request.view_args
                     if is_async(view):
-                        coroutine = view(**view_args)
+                        walk.on_wait = ctx
                         try:
-                            asked = coroutine.send(None)
-                        except StopIteration as end:  # it has not waited for anything
-                            value = end.value
-                        else:
-                            value = await cancelled_on_disconnect(ctx, coroutine, asked)
+                            value = await view(**view_args)
+                        finally:
+                            walk.on_wait = None
+                            if ctx.connection is not None:
+                                end_watch(ctx)
                     else:
                         value = await call_sync_view(walk, request.url_rule, view, view_args)
                 except Exception as failed:
@@ -239,10 +241,10 @@ class ContextMiddleware:
         if response is SENT or streamed:
             return None
         if type(response) is tuple or not response._on_close:
-            return cast("Response | Plain", response)
+            return response  # type: ignore[no-any-return]
         await walk.to_loop()
         try:
-            await walk.outside(response(scope, receive, send))
+            await outside(lambda: response(scope, receive, send))
         finally:
             await walk.uncancelled(response.aclose())
         return None

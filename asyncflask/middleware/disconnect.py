@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import types
-from collections.abc import AsyncIterator, Coroutine, Generator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from contextvars import Context, copy_context
+from contextvars import Context
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..body import MEMORY_SIZE
-from ..concurrency import current_walk, outside
+from ..concurrency import Walk, current_walk, outside
 from ..typing import Message, Receive, Send
 from ..wrappers import Request
 
@@ -28,15 +27,13 @@ class Connection:
 
     :param receive: the server's.
     :param send: the server's.
-    :param context: the server's; see `Walk.outside`.
     """
 
     _watcher: asyncio.Task[None] | None = None
 
-    def __init__(self, receive: Receive, send: Send, context: Context) -> None:
+    def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
-        self._context = context
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
         self._kept = 0
         self._taken = asyncio.Event()
@@ -45,10 +42,12 @@ class Connection:
         #: Whether the client has gone.
         self.lost = False
 
-    def watch(self) -> None:
-        """Begin to look out for the client's leaving."""
-        loop = asyncio.get_running_loop()
-        self._watcher = loop.create_task(self._watch(), context=self._context)
+    def watch(self, context: Context | None) -> None:
+        """Begin to look out for the client's leaving.
+
+        :param context: the server's.
+        """
+        self._watcher = asyncio.get_running_loop().create_task(self._watch(), context=context)
 
     async def _watch(self) -> None:
         while True:
@@ -104,23 +103,11 @@ class Connection:
             self._task.uncancel()
 
 
-async def server_context() -> Context:
-    """A copy of the context that the server has called the application in, also kept with the walk."""
-
-    async def copied() -> Context:
-        return copy_context()
-
-    walk = current_walk()
-    if walk.server_context is None:
-        walk.server_context = await walk.outside(copied())
-    return walk.server_context
-
-
 @asynccontextmanager
 async def until_disconnect(request: Request, receive: Receive, send: Send) -> AsyncIterator[Connection]:
     """Cancel the task inside of the block, once, when the client goes away."""
-    connection = Connection(receive, send, await server_context())
-    connection.watch()
+    connection = Connection(receive, send)
+    connection.watch(current_walk().server_context)
     request.body.use(connection.receive)
     try:
         yield connection
@@ -131,16 +118,9 @@ async def until_disconnect(request: Request, receive: Receive, send: Send) -> As
         connection.stop()
 
 
-@types.coroutine
-def cancelled_on_disconnect(
-    ctx: RequestContext, coroutine: Coroutine[Any, Any, Any], asked: Any
-) -> Generator[Any, Any, Any]:
-    """Await what is left of a view that has begun to wait; cancel it, once, when the client goes away.
-
-    :param asked: what it waits for.
-    """
+def watch_client(ctx: RequestContext, walk: Walk) -> None:
+    """A view has begun to wait: cancel it, once, when its client goes away."""
     request = ctx.request
-    connection: Connection | None = None
     body = request._opened_body
     # Whoever still reads the body is told there; and two at a time cannot receive.
     if (
@@ -148,24 +128,18 @@ def cancelled_on_disconnect(
         and request._receive is not None
         and (not request.has_body if body is None else body.complete)
     ):
-        context = yield from server_context().__await__()
-        connection = Connection(request._receive, _nowhere, context)
-        connection.watch()
-    try:
-        while True:
-            try:
-                value = yield asked
-            except BaseException as error:
-                asked = coroutine.throw(error)
-            else:
-                asked = coroutine.send(value)
-    except StopIteration as end:
-        return end.value
-    finally:
-        if connection is not None:
-            connection.stop()
-            connection.take_back_cancellation()
-            ctx.lost = connection.lost
+        ctx.connection = Connection(request._receive, _nowhere)
+        ctx.connection.watch(walk.server_context)
+
+
+def end_watch(ctx: RequestContext) -> None:
+    """The view has ended."""
+    connection = ctx.connection
+    if connection is not None:
+        connection.stop()
+        connection.take_back_cancellation()
+        ctx.lost = connection.lost
+        ctx.connection = None
 
 
 async def _nowhere(message: Message) -> None:

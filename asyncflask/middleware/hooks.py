@@ -15,7 +15,6 @@ from ..globals import _cv_request
 from ..signals import Signal, request_finished, request_started
 from ..typing import Message, Receive, Scope, Send
 from . import SENT, Layer, overridden
-from .disconnect import server_context
 from .errors import handle_exception
 from .sessions import has_session_to_save, save_session
 from .signals import emit
@@ -104,7 +103,6 @@ class AfterRequestMiddleware:
             if type(value) is not str and is_asgi_app(value):
                 await current_walk().to_loop()
                 sender = _Sender(flask, ctx, send)
-                await server_context()
                 await value(scope, ctx.request.body.replay, sender)
                 return SENT
             if type(value) is str or type(value) is dict:

@@ -15,7 +15,6 @@ from ..globals import _cv_app, _cv_request
 from ..signals import appcontext_pushed, got_request_exception
 from ..typing import Message, Receive, Scope, Send
 from ..websocket import Websocket, WebsocketConnection, WebsocketDisconnect
-from .disconnect import server_context
 from .errors import handle_exception, handle_user_exception
 from .hooks import is_asgi_app
 from .sessions import has_session_to_save, is_lazy, save_session
@@ -64,7 +63,7 @@ class WebsocketMiddleware:
         _cv_request.set(ctx)
         walk.is_bridged = True  # an async context processor may be met at any time
 
-        connection = WebsocketConnection(receive, send, await server_context())
+        connection = WebsocketConnection(receive, send)
         websocket.open(receive, send, connection)
         websocket._before_accept = self._add_session_cookie
         error: BaseException | None = None

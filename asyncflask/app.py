@@ -170,6 +170,8 @@ class Flask(Scaffold):
     before_first_request_funcs = LegacyAttribute()
 
     _has_own_asgi_app = False
+    # What signs sessions, and what it was made for; see `SecureCookieSessionInterface`.
+    _signing_serializer: tuple[tuple[Any, ...], Any] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -131,6 +131,8 @@ class Body:
         :raises RequestEntityTooLarge: past ``MAX_CONTENT_LENGTH``, with or without a Content-Length.
         :raises ClientDisconnected: when the client goes away before the end.
         """
+        if self.complete:
+            return b""
         limit = self._request.max_content_length
         while not self.complete:
             if limit is not None and self.size > limit:
@@ -171,9 +173,11 @@ class Body:
         :raises BadRequest: when it is malformed.
         :raises RuntimeError: on the event loop, when it has not been received.
         """
+        limit = self._request.max_content_length
+        if limit is None and self.complete and self.refused is None:
+            return
         if self.is_announced_too_large():
             raise RequestEntityTooLarge()
-        limit = self._request.max_content_length
         if isinstance(self.refused, RequestEntityTooLarge) and self.parts is None:
             if limit is not None and self.size > limit:
                 raise self.refused
@@ -183,6 +187,14 @@ class Body:
         if not self.complete:
             self.receive_from_sync()
             self.require()
+
+    def content(self) -> bytes | None:
+        """The whole body if it is in memory, else None; errors as from `require`."""
+        self.require()
+        if self.parts is not None or self._file is not None:
+            return None
+        chunks = self._chunks
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def open(self, stream: bool) -> IO[bytes]:
         """The body as a file; errors as from `require`.

@@ -93,7 +93,9 @@ def url_for(
     **values: Any,
 ) -> str:
     """The URL of an endpoint, see `Flask.url_for`."""
-    return current_app.url_for(
+    app_ctx = _cv_app.get(None)
+    app = current_app if app_ctx is None else app_ctx.app
+    return app.url_for(
         endpoint, _anchor=_anchor, _method=_method, _scheme=_scheme, _external=_external, **values
     )
 

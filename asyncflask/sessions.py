@@ -6,11 +6,11 @@ users.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn, cast
-from weakref import WeakKeyDictionary
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug.datastructures import CallbackDict
@@ -156,9 +156,6 @@ class SecureCookieSessionInterface(SessionInterface):
     serializer: Any = session_json_serializer
     session_class: type[Any] = SecureCookieSession
 
-    def __init__(self) -> None:
-        self._serializers: WeakKeyDictionary[Any, tuple[Any, URLSafeTimedSerializer]] = WeakKeyDictionary()
-
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         """What signs and checks cookies for this application; None when it has no secret key.
 
@@ -169,35 +166,32 @@ class SecureCookieSessionInterface(SessionInterface):
             return None
         fallbacks = app.config["SECRET_KEY_FALLBACKS"]
         made_for = (
+            self,
             secret_key,
-            tuple(fallbacks or ()),
+            tuple(fallbacks) if fallbacks else (),
             self.salt,
             self.serializer,
             self.key_derivation,
             self.digest_method,
         )
         # Making one takes longer than signing with it.
-        try:
-            cached = self._serializers.get(app)
-        except AttributeError:  # a subclass whose __init__ does not call ours
-            self._serializers = WeakKeyDictionary()
-            cached = None
-        if cached is not None and cached[0] == made_for:
-            return cached[1]
+        kept = app._signing_serializer
+        if kept is not None and kept[0] == made_for:
+            return cast(URLSafeTimedSerializer, kept[1])
         serializer = CookieSerializer(
             [*(fallbacks or ()), secret_key],  # itsdangerous signs with the last
             salt=self.salt,
             serializer=self.serializer,
             signer_kwargs={"key_derivation": self.key_derivation, "digest_method": self.digest_method},
         )
-        self._serializers[app] = (made_for, serializer)
+        app._signing_serializer = (made_for, serializer)
         return serializer
 
     def open_session(self, app: Flask, request: Request) -> Any:
         serializer = self.get_signing_serializer(app)
         if serializer is None:
             return None
-        cookie = request.cookies.get(self.get_cookie_name(app))
+        cookie = signed_cookie(request, self.get_cookie_name(app))
         if cookie:
             max_age = int(app.permanent_session_lifetime.total_seconds())
             try:
@@ -235,6 +229,26 @@ class SecureCookieSessionInterface(SessionInterface):
             "samesite": self.get_cookie_samesite(app),
             "httponly": self.get_cookie_httponly(app),
         }
+
+
+@lru_cache(64)
+def _pattern_of_cookie(name: str) -> re.Pattern[bytes]:
+    return re.compile(
+        rb"(?:^|;[ \t]*)" + re.escape(name.encode("latin-1", "replace")) + rb"=([\w.\-]+)(?:;|$)", re.A
+    )
+
+
+def signed_cookie(request: Request, name: str) -> str | None:
+    """A cookie of the request, found without reading the others when it is what signing makes."""
+    if "cookies" not in request.__dict__:
+        headers = [value for header, value in request.scope["headers"] if header == b"cookie"]
+        if not headers:
+            return None
+        if len(headers) == 1 and b'"' not in headers[0]:
+            found = _pattern_of_cookie(name).search(headers[0])
+            if found is not None:
+                return found[1].decode()
+    return request.cookies.get(name)
 
 
 @lru_cache(64)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from inspect import isasyncgen
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, cast
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote, unquote
 
 from starlette.datastructures import State
 from werkzeug.datastructures import Authorization, Headers, IfRange, ImmutableMultiDict, MultiDict
@@ -24,7 +24,7 @@ from werkzeug.wrappers import Request as RequestBase
 from werkzeug.wrappers import Response as ResponseBase
 
 from . import json
-from .body import Body, nothing_to_receive, parse_multipart
+from .body import Body, MemoryStream, nothing_to_receive, parse_multipart
 from .concurrency import Walk, active_walk, current_walk, inner_walk, is_async, outside
 from .environ import environ_from_scope, route_path, scope_from_environ
 from .globals import _cv_app, current_app
@@ -79,7 +79,8 @@ def _written(name: bytes) -> str:
     return written
 
 
-_FORM = b"application/x-www-form-urlencoded"
+#: Content types without their parameters, by how they were sent.
+_mimetypes: dict[bytes, str] = {}
 
 
 class _Limit:
@@ -159,6 +160,7 @@ class Request(RequestBase):
     streams_body = False
 
     shallow = False
+    _cached_data: Any = None
     _has_files = False
     _opened_body: Body | None = None
     _max_content_length: int | None = None
@@ -261,7 +263,7 @@ class Request(RequestBase):
     def args(self) -> MultiDict[str, str]:
         """The parameters in the query string. Bytes that are not UTF-8 stay percent-encoded."""
         query = self.query_string.decode(errors="werkzeug.url_quote")
-        pairs = parse_qsl(query, keep_blank_values=True, errors="werkzeug.url_quote") if query else ()
+        pairs = parse_urlencoded(query) if query else ()
         return self.parameter_storage_class(pairs)
 
     @lazy
@@ -376,9 +378,47 @@ class Request(RequestBase):
 
         return get_input_stream(self.environ, max_content_length=self.max_content_length)
 
+    @lazy
+    def mimetype(self) -> str:
+        """The content type without its parameters, in lower case."""
+        raw = self.raw_headers.get(b"content-type")
+        if raw is None:
+            return ""
+        mimetype = _mimetypes.get(raw)
+        if mimetype is None:
+            mimetype = super().mimetype
+            if len(_mimetypes) < 100:  # a client may send any
+                _mimetypes[raw] = mimetype
+        return mimetype
+
+    def get_data(  # type: ignore[override]
+        self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False
+    ) -> bytes | str:
+        """The body.
+
+        :param cache: keep it for the next call.
+        :param as_text: decode it as UTF-8.
+        :param parse_form_data: take a form out of it first, which leaves nothing of it.
+        :raises RequestEntityTooLarge: when it is larger than `max_content_length`.
+        """
+        if (
+            cache
+            and not parse_form_data
+            and not self.streams_body
+            and not self.shallow
+            and self._receive is not None
+            and self._cached_data is None
+            and "stream" not in self.__dict__
+        ):
+            content = self.body.content()
+            if content is not None:
+                self._cached_data = content
+                self.__dict__["stream"] = MemoryStream()  # it has been read to its end
+        return super().get_data(cache, as_text, parse_form_data)  # type: ignore[call-overload, no-any-return]
+
     @property
     def want_form_data_parsed(self) -> bool:
-        return "Content-Type" in self.headers
+        return b"content-type" in self.raw_headers
 
     def _load_form_data(self) -> None:
         values = self.__dict__
@@ -399,10 +439,7 @@ class Request(RequestBase):
 
     def _parse_form(self) -> tuple[MultiDict[str, str], MultiDict[str, Any]]:
         new = self.parameter_storage_class
-        if self.raw_headers.get(b"content-type") == _FORM:
-            mimetype = "application/x-www-form-urlencoded"
-        else:
-            mimetype = self.mimetype if self.want_form_data_parsed else ""
+        mimetype = self.mimetype if self.want_form_data_parsed else ""
         if mimetype == "multipart/form-data":
             parts = None
             if self._receive is not None and "stream" not in self.__dict__:
@@ -418,11 +455,20 @@ class Request(RequestBase):
         return new(), new()
 
     def _parse_urlencoded(self) -> list[tuple[str, str]]:
-        content = self._get_stream_for_parsing().read()
+        content = self._content_for_parsing()
         try:
-            return parse_qsl(content.decode(), keep_blank_values=True, errors="werkzeug.url_quote")
+            return parse_urlencoded(content.decode())
         except ValueError as error:
             raise BadRequest(f"The form is malformed: {error}") from error
+
+    def _content_for_parsing(self) -> bytes:
+        if self._cached_data is not None or "stream" in self.__dict__ or self._receive is None:
+            return self._get_stream_for_parsing().read()
+        content = None if self.streams_body or self.shallow else self.body.content()
+        if content is None:
+            return self._get_stream_for_parsing().read()
+        self.__dict__["stream"] = MemoryStream()  # it has been read to its end
+        return content
 
     def on_json_loading_failed(self, e: ValueError | None) -> Any:
         """What `get_json` returns or raises when the body is not JSON: a 415 for another content
@@ -482,6 +528,23 @@ class Request(RequestBase):
         """The names of the blueprint and of those that it is nested in, innermost first."""
         name = self.blueprint
         return [] if name is None else _blueprint_path(name)
+
+
+def parse_urlencoded(text: str) -> list[tuple[str, str]]:
+    """The pairs of a query string or form (URL Standard, "application/x-www-form-urlencoded parsing"); as
+    `urllib.parse.parse_qsl` has them, with bytes that are not UTF-8 left percent-encoded."""
+    pairs = []
+    for pair in text.split("&"):
+        if not pair:
+            continue
+        name, _, value = pair.partition("=")
+        if "+" in pair:
+            name, value = name.replace("+", " "), value.replace("+", " ")
+        if "%" in pair:
+            name = unquote(name, errors="werkzeug.url_quote")
+            value = unquote(value, errors="werkzeug.url_quote")
+        pairs.append((name, value))
+    return pairs
 
 
 _ODD_IN_COOKIE = re.compile(r'[^\x21-\x7e]|"')

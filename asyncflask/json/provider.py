@@ -133,6 +133,10 @@ class _Encoder(json.JSONEncoder):
         return super().encode(o)
 
 
+#: What JSON begins with; a byte order mark does not.
+_STARTS = frozenset(bytes([byte]) for byte in b'{["-0123456789tfn \t\r\n')
+_decode = json.JSONDecoder().decode
+
 _COMPACT = {"separators": (",", ":")}
 
 
@@ -199,6 +203,9 @@ class DefaultJSONProvider(JSONProvider):
         :raises ValueError: when it is not JSON.
         :raises RecursionError: when it nests too deep.
         """
+        if not kwargs and isinstance(s, bytes) and s[:1] in _STARTS and b"\0" not in s[:4]:
+            # As `json.loads` goes on once it has found out that this is UTF-8.
+            return _decode(s.decode("utf-8", "surrogatepass"))
         return json.loads(s, **kwargs)
 
     def response(self, *args: Any, **kwargs: Any) -> Response:

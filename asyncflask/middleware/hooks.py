@@ -75,7 +75,8 @@ async def preprocess_request(app: Flask, ctx: RequestContext) -> Any:
     if app.before_request_funcs:
         for name in names:
             for func in app.before_request_funcs.get(name, ()):
-                value = await walk.call(func)
+                straight = is_async(func) and not walk.in_thread and not walk.is_bridged
+                value = await (func() if straight else walk.call(func))
                 if value is not None:
                     return value
     return None
@@ -161,7 +162,8 @@ async def process_response(app: Flask, ctx: RequestContext, response: Response) 
         walk = current_walk()
         for name in (*ctx.request.blueprints, None):
             for func in reversed(app.after_request_funcs.get(name, ())):
-                response = await walk.call(func, response)
+                straight = is_async(func) and not walk.in_thread and not walk.is_bridged
+                response = await (func(response) if straight else walk.call(func, response))
     if has_session_to_save(app, ctx):
         await save_session(app, ctx, response)
     return response

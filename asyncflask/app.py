@@ -65,7 +65,7 @@ from .templating import DispatchingJinjaLoader, Environment, _default_template_c
 from .threads import WorkerPool
 from .typing import ASGIApp, Receive, ResponseReturnValue, Scope, Send
 from .websocket import Websocket
-from .wrappers import Request, Response
+from .wrappers import Request, Response, check_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -769,7 +769,7 @@ class Flask(Scaffold):
                 _external = True
         if _scheme is not None and not _external:
             raise ValueError("When specifying '_scheme', '_external' must be True.")
-        if self.url_default_functions:
+        if self.url_default_functions or not self._builds_plain_urls:
             self.inject_url_defaults(endpoint, values)
         try:
             url = adapter.build(  # type: ignore[union-attr]
@@ -789,7 +789,11 @@ class Flask(Scaffold):
     @lazy
     def _builds_plain_urls(self) -> bool:
         """Whether URLs are built the framework's own way, on one domain."""
-        return not (self.subdomain_matching or overridden(self, "create_url_adapter"))
+        return not (
+            self.subdomain_matching
+            or overridden(self, "create_url_adapter")
+            or overridden(self, "inject_url_defaults")
+        )
 
     def inject_url_defaults(self, endpoint: str, values: dict[str, Any]) -> None:
         """Let the `url_defaults` functions of application and blueprints change the values of a URL."""
@@ -1018,6 +1022,7 @@ class Flask(Scaffold):
                 rv.status = status
             else:
                 rv.status_code = status
+            check_status(rv.status_code, rv.status)
         if headers:
             rv.headers.update(headers)
         return cast(Response, rv)

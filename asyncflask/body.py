@@ -21,6 +21,7 @@ from werkzeug.datastructures import FileStorage, Headers
 from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
+from werkzeug.wrappers import Request as RequestBase
 
 from .bridge import can_wait
 from .concurrency import async_to_sync, is_running_loop, outside
@@ -176,7 +177,7 @@ class Body:
         limit = self._request.max_content_length
         if limit is None and self.complete and self.refused is None:
             return
-        if self.is_announced_too_large():
+        if self.is_announced_too_large() or (limit is not None and self.complete and self.size > limit):
             raise RequestEntityTooLarge()
         if isinstance(self.refused, RequestEntityTooLarge) and self.parts is None:
             if limit is not None and self.size > limit:
@@ -325,6 +326,9 @@ class MultipartForm:
         self.form: FormItems = []
         self.files: FileItems = []
         self._max_field = request.max_form_memory_size
+        # A request class may have a place of its own for files; by default they are spooled.
+        own = request.__class__._get_file_stream is not RequestBase._get_file_stream
+        self._request = request if own else None
         self._decoder = MultipartDecoder(
             boundary.encode("latin-1", "replace"),
             max_form_memory_size=self._max_field,
@@ -355,8 +359,16 @@ class MultipartForm:
             self._part = event
             self._text = bytearray()
             if isinstance(event, File):
-                self._file = cast(IO[bytes], SpooledTemporaryFile(max_size=MEMORY_SIZE))  # noqa: SIM115
                 content_type = event.headers.get("Content-Type")
+                if self._request is None:
+                    self._file = cast(IO[bytes], SpooledTemporaryFile(max_size=MEMORY_SIZE))  # noqa: SIM115
+                else:
+                    self._file = self._request._get_file_stream(
+                        total_content_length=self._request.content_length,
+                        filename=event.filename,
+                        content_type=content_type,
+                        content_length=None,
+                    )
                 storage = FileStorage(
                     self._file, event.filename, event.name, content_type, headers=event.headers
                 )

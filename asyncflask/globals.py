@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
-from werkzeug.local import LocalProxy
+from werkzeug.local import LocalProxy as WerkzeugLocalProxy
 
 if TYPE_CHECKING:
     from .app import Flask
@@ -34,8 +34,8 @@ function that is to run in a thread of your own with
 'copy_current_request_context'."""
 
 
-class _Proxy(LocalProxy[Any]):
-    """A `LocalProxy` whose most used operations take fewer steps than Werkzeug's general way."""
+class LocalProxy(WerkzeugLocalProxy[Any]):
+    """Werkzeug's, whose most used operations take fewer steps than Werkzeug's general way."""
 
     __slots__ = ()
 
@@ -72,14 +72,14 @@ def _websocket() -> Websocket:
 _cv_app: ContextVar[AppContext] = ContextVar("asyncflask.app_ctx")
 _cv_request: ContextVar[RequestContext] = ContextVar("asyncflask.request_ctx")
 
-app_ctx: AppContext = _Proxy(_cv_app, unbound_message=_no_app_msg)  # type: ignore[assignment]
-current_app: Flask = _Proxy(_cv_app, "app", unbound_message=_no_app_msg)  # type: ignore[assignment]
-g: _AppCtxGlobals = _Proxy(_cv_app, "g", unbound_message=_no_app_msg)  # type: ignore[assignment]
+app_ctx: AppContext = LocalProxy(_cv_app, unbound_message=_no_app_msg)  # type: ignore[assignment]
+current_app: Flask = LocalProxy(_cv_app, "app", unbound_message=_no_app_msg)  # type: ignore[assignment]
+g: _AppCtxGlobals = LocalProxy(_cv_app, "g", unbound_message=_no_app_msg)  # type: ignore[assignment]
 
-request_ctx: RequestContext = _Proxy(_cv_request, unbound_message=_no_req_msg)  # type: ignore[assignment]
-websocket: Websocket = _Proxy(_websocket, unbound_message=_no_websocket_msg)  # type: ignore[assignment]
-request: Request = _Proxy(_cv_request, "request", unbound_message=_no_req_msg)  # type: ignore[assignment]
-session: SessionMixin = _Proxy(_cv_request, "session", unbound_message=_no_req_msg)  # type: ignore[assignment]
+request_ctx: RequestContext = LocalProxy(_cv_request, unbound_message=_no_req_msg)  # type: ignore[assignment]
+websocket: Websocket = LocalProxy(_websocket, unbound_message=_no_websocket_msg)  # type: ignore[assignment]
+request: Request = LocalProxy(_cv_request, "request", unbound_message=_no_req_msg)  # type: ignore[assignment]
+session: SessionMixin = LocalProxy(_cv_request, "session", unbound_message=_no_req_msg)  # type: ignore[assignment]
 
 
 if not TYPE_CHECKING:  # for a type checker there are no such names

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from copy import copy
 from importlib.metadata import version
 from types import TracebackType
@@ -247,7 +247,7 @@ class FlaskClient(Client):
         super().__init__(*args, **kwargs)
         self.preserve_context = False
         self._new_contexts: list[AppContext | RequestContext] = []
-        self._context_stack = ExitStack()
+        self._contexts: list[AppContext | RequestContext] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
         self._state: dict[str, Any] | None = None
@@ -275,7 +275,7 @@ class FlaskClient(Client):
         :param follow_redirects: make the further requests too; the responses before are its ``history``.
         :param kwargs: as for `EnvironBuilder`: method, data, json, query_string, headers, ...
         """
-        self._context_stack.close()
+        self._leave_contexts()
         response = self._make_request(*args, buffered=buffered, follow_redirects=follow_redirects, **kwargs)
         self._enter_contexts()
         return response
@@ -290,7 +290,20 @@ class FlaskClient(Client):
 
     def _enter_contexts(self) -> None:
         while self._new_contexts:
-            self._context_stack.enter_context(self._new_contexts.pop(0))
+            context = self._new_contexts.pop(0)
+            context.__enter__()
+            self._contexts.append(context)
+
+    def _leave_contexts(self) -> None:
+        """Leave the contexts of the last request, all of them; the first exception is raised at the end."""
+        with ExitStack() as stack:
+            while self._contexts:
+                stack.push(self._contexts.pop(0))
+
+    async def _leave_contexts_async(self) -> None:
+        async with AsyncExitStack() as stack:
+            while self._contexts:
+                stack.push_async_exit(self._contexts.pop(0))
 
     def _request_from(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> BaseRequest:
         first = args[0] if args and not kwargs else None
@@ -339,7 +352,7 @@ class FlaskClient(Client):
         :param subprotocols: what the client speaks.
         :raises WebsocketResponseError: when the application refuses it; its ``status_code`` says how.
         """
-        self._context_stack.close()
+        self._leave_contexts()
         environ = self._websocket_environ(path, args, kwargs)
         return TestWebsocket(self, environ, list(subprotocols)).open()
 
@@ -399,7 +412,7 @@ class FlaskClient(Client):
     ) -> None:
         self.preserve_context = False
         try:
-            self._context_stack.close()
+            self._leave_contexts()
         finally:
             self._stop_lifespan()
 
@@ -427,7 +440,7 @@ class FlaskClient(Client):
     ) -> None:
         self.preserve_context = False
         try:
-            self._context_stack.close()
+            await self._leave_contexts_async()
         finally:
             await asyncio.to_thread(self._stop_lifespan)
             self._loop = None
@@ -450,7 +463,7 @@ class AsyncFlaskClient:
         if asyncio.current_task() is not client._task:
             # The context is kept for the block's own task; another one cannot take it away.
             return await asyncio.to_thread(client._make_request, *args, **options)
-        client._context_stack.close()
+        await client._leave_contexts_async()
         response = await asyncio.to_thread(client._make_request, *args, **options)
         client._enter_contexts()
         return response

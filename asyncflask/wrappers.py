@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote
 from starlette.datastructures import State
 from werkzeug.datastructures import Authorization, Headers, IfRange, ImmutableMultiDict, MultiDict
 from werkzeug.datastructures.mixins import ImmutableHeadersMixin
-from werkzeug.exceptions import BadRequest, BadRequestKeyError, HTTPException
+from werkzeug.exceptions import BadRequest, BadRequestKeyError, HTTPException, RequestEntityTooLarge
 from werkzeug.http import parse_date, remove_entity_headers
 from werkzeug.sansio.utils import get_host
 from werkzeug.urls import iri_to_uri
@@ -27,7 +27,8 @@ from . import json
 from .body import Body, MemoryStream, nothing_to_receive, parse_multipart
 from .concurrency import Walk, active_walk, current_walk, inner_walk, is_async, outside
 from .environ import environ_from_scope, route_path, scope_from_environ
-from .globals import _cv_app, current_app
+from .globals import _cv_app, _cv_request, current_app
+from .helpers import CONTROLS
 from .lazy import lazy
 from .threads import shared_pool
 from .typing import Message, Receive, Scope, Send
@@ -452,6 +453,8 @@ class Request(RequestBase):
             return new(parts.form), new(parts.files)
         if mimetype == "application/x-www-form-urlencoded":
             return new(self._parse_urlencoded()), new()
+        if self.want_form_data_parsed and self._receive is not None and self.body.is_announced_too_large():
+            raise RequestEntityTooLarge()
         return new(), new()
 
     def _parse_urlencoded(self) -> list[tuple[str, str]]:
@@ -604,8 +607,10 @@ class Response(ResponseBase):
     json_module = json
     autocorrect_location_header = False
 
-    #: Whether a subclass makes its instances in a way of its own.
+    #: Whether a subclass makes its instances in a way of its own, its headers, and its end.
     _asks_questions = False
+    _has_own_headers = False
+    _has_own_close = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -614,6 +619,8 @@ class Response(ResponseBase):
             or cls.default_status != 200
             or not cls.automatically_set_content_length
         )
+        cls._has_own_headers = cls.get_wsgi_headers is not ResponseBase.get_wsgi_headers
+        cls._has_own_close = cls.close is not ResponseBase.close
 
     # What `of` leaves as it is.
     _status = "200 OK"
@@ -676,7 +683,9 @@ class Response(ResponseBase):
             return
         status = self._status_code
         if not 200 <= status < 600:
-            _check_status(status, self._status)
+            check_status(status, self._status)
+            if status >= 600:
+                _teach_uvicorn(status, self._status)
         start: dict[str, Any] = {"type": "http.response.start", "status": status}
         parts: Any = self.response
         if (
@@ -694,7 +703,7 @@ class Response(ResponseBase):
             await send(start)
             await send({"type": "http.response.body", "body": body})
             return
-        start["headers"] = self.asgi_headers()
+        start["headers"] = self.asgi_headers(scope)
         if "asyncflask.client" in scope:
             # What does not go over the wire, for the test client: the reason and how names are written.
             start["asyncflask.status"] = self.status
@@ -747,12 +756,18 @@ class Response(ResponseBase):
             if body:
                 await send({"type": "http.response.body", "body": body, "more_body": True})
 
-    def asgi_headers(self) -> list[tuple[bytes, bytes]]:
-        """The headers as ASGI wants them, with those that follow from status and body."""
+    def asgi_headers(self, scope: Scope | None = None) -> list[tuple[bytes, bytes]]:
+        """The headers as ASGI wants them, with those that follow from status and body.
+
+        :param scope: of the request; the active one's unless given.
+        """
         status = self._status_code
         if not isinstance(self.headers, Headers):
             self.headers = Headers(self.headers)  # somebody has put a dict there
         items: list[tuple[str, str]] = self.headers._list
+        if self._has_own_headers or self.autocorrect_location_header:
+            environ = environ_from_scope(scope or _cv_request.get().request.scope, None)
+            items = self.get_wsgi_headers(environ)._list
         has_length = not self.automatically_set_content_length
         if status == 304 or status < 200 or status == 204:
             headers = Headers(self.headers)
@@ -818,6 +833,9 @@ class Response(ResponseBase):
                     await walk.call(close)
             except Exception as error:
                 errors.append(error)
+        if self._has_own_close:
+            self._on_close, self.response = (), []  # done; what is left is the subclass's own
+            await walk.call(self.close)
         if errors:
             raise errors[0]
 
@@ -850,22 +868,21 @@ def _uri(value: str) -> bytes:
         return quote(value, safe="!#$%&'()*+,-./:;=?@_~").encode("latin-1")
 
 
-def _check_status(code: int, status: str) -> None:
+def check_status(code: int, status: str) -> None:
+    """Raise ValueError unless that can be sent."""
     if not 100 <= code <= 999:
         raise ValueError(
             f"{status!r} cannot be sent: HTTP status codes have three digits. Set a code, or a string such as"
             " '404 Not Found'."
         )
-    if code >= 600:
-        _teach_uvicorn(code)
 
 
-def _teach_uvicorn(status: int) -> None:
+def _teach_uvicorn(status: int, text: str) -> None:
     """Let uvicorn send a status that its tables lack: they end at 599, and it drops the connection."""
-    phrase = b"UNKNOWN"
+    phrase = CONTROLS.sub("", text[4:]).encode("latin-1", "replace") or b"UNKNOWN"
     httptools = sys.modules.get("uvicorn.protocols.http.httptools_impl")
     if httptools is not None:
-        httptools.STATUS_LINE.setdefault(status, b"HTTP/1.1 %d %s\r\n" % (status, phrase))
+        httptools.STATUS_LINE[status] = b"HTTP/1.1 %d %s\r\n" % (status, phrase)
     h11 = sys.modules.get("uvicorn.protocols.http.h11_impl")
     if h11 is not None:
-        h11.STATUS_PHRASES.setdefault(status, phrase)
+        h11.STATUS_PHRASES[status] = phrase

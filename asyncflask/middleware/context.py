@@ -58,6 +58,7 @@ _HTML = b"text/html; charset=utf-8"
 #: The methods of an application that, replaced, take part between the contexts and the view.
 _BETWEEN = (
     "dispatch_request",
+    "finalize_request",
     "full_dispatch_request",
     "make_response",
     "preprocess_request",
@@ -175,7 +176,11 @@ class ContextMiddleware:
                 await self.match_with_werkzeug(ctx, walk)
             if request.routing_exception is not None and flask.mounts:
                 self.match_mount(request)
-            if request.has_body and (request.streams_body or request.routing_exception is not None):
+            if request.has_body and (
+                request.streams_body
+                or request.routing_exception is not None
+                or request.body.is_announced_too_large()
+            ):
                 walk.is_bridged = True  # `request.form` may have to wait for the body
             view = self.shortcut(ctx, walk)
             if view is not None:
@@ -240,7 +245,7 @@ class ContextMiddleware:
             raise error
         if response is SENT or streamed:
             return None
-        if type(response) is tuple or not response._on_close:
+        if type(response) is tuple or not (response._on_close or response._has_own_close):
             return response  # type: ignore[no-any-return]
         await walk.to_loop()
         try:
@@ -317,7 +322,11 @@ class ContextMiddleware:
         if path[:2] == "//":
             return False
         found = self.matcher.match(path, request.method, websocket)
-        if found is None or self.flask.config["TRUSTED_HOSTS"] is not None:
+        if (
+            found is None
+            or self.flask.config["TRUSTED_HOSTS"] is not None
+            or request.trusted_hosts is not None
+        ):
             return False
         if found is NOWHERE:
             request.routing_exception = NotFound()

@@ -90,6 +90,7 @@ class AfterRequestMiddleware:
         self.flask = flask
         self._replaced = overridden(flask, "full_dispatch_request")
         self._replaced_process = overridden(flask, "process_response")
+        self._replaced_finalize = overridden(flask, "finalize_request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         flask = self.flask
@@ -106,6 +107,8 @@ class AfterRequestMiddleware:
                 sender = _Sender(flask, ctx, send)
                 await value(scope, ctx.request.body.replay, sender)
                 return SENT
+            if self._replaced_finalize is not None:
+                return await current_walk().call(self._replaced_finalize, value)
             if type(value) is str or type(value) is dict:
                 response = flask.make_response(value)
                 if not (
@@ -154,16 +157,19 @@ async def finalize_request(app: Flask, value: Any, from_error_handler: bool = Fa
 
 async def process_response(app: Flask, ctx: RequestContext, response: Response) -> Response:
     """Call the `after_this_request` and `after_request` functions, then save the session."""
-    if ctx._after_request_functions:
+    if ctx._after_request_functions or app.after_request_funcs:
         walk = current_walk()
-        for func in ctx._after_request_functions:
-            response = await walk.call(func, response)
-    if app.after_request_funcs:
-        walk = current_walk()
+        functions = list(ctx._after_request_functions)
         for name in (*ctx.request.blueprints, None):
-            for func in reversed(app.after_request_funcs.get(name, ())):
-                straight = is_async(func) and not walk.in_thread and not walk.is_bridged
-                response = await (func(response) if straight else walk.call(func, response))
+            functions.extend(reversed(app.after_request_funcs.get(name, ())))
+        for func in functions:
+            straight = is_async(func) and not walk.in_thread and not walk.is_bridged
+            response = await (func(response) if straight else walk.call(func, response))
+            if response is None:
+                raise TypeError(
+                    f"{func!r} has returned None: an 'after_request' function returns the response that it is"
+                    " called with, or another one."
+                )
     if has_session_to_save(app, ctx):
         await save_session(app, ctx, response)
     return response

@@ -108,8 +108,8 @@ def test_a_place_of_its_own_for_uploads(fw: Any) -> None:
         return f"{len(fw.request.files['f'].read())} {fw.request.noted}"
 
     for size in (10, 700_000):
-        part = b'--b\r\nContent-Disposition: form-data; name="f"; filename="a.txt"\r\nContent-Type: text/plain\r\n'
-        body = part + b"\r\n" + b"x" * size + b"\r\n--b--\r\n"
+        head = b'--b\r\nContent-Disposition: form-data; name="f"; filename="a.txt"'
+        body = head + b"\r\nContent-Type: text/plain\r\n\r\n" + b"x" * size + b"\r\n--b--\r\n"
         response = app.test_client().post("/", data=body, content_type="multipart/form-data; boundary=b")
         assert response.text == f"{size} ('a.txt', 'text/plain')"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, cast
 from weakref import proxy
@@ -14,8 +15,6 @@ from .globals import _cv_request
 from .threads import background_loop
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from .app import Flask
 
 Work = Callable[[], Any]
@@ -29,7 +28,8 @@ class BackgroundTasks:
 
     def __init__(self, app: Flask) -> None:
         self._app: Flask = cast("Flask", proxy(app))
-        self._running: set[asyncio.Task[Any] | Future[Any]] = set()
+        # By what is done when they have ended; they may be on several loops.
+        self._running: dict[Future[None], asyncio.Task[None] | None] = {}
         self._lock = threading.Lock()
 
     def add(self, work: Work) -> None:
@@ -46,18 +46,27 @@ class BackgroundTasks:
 
     def start(self, work: Work) -> None:
         """Run it now: on the running loop, in sync code on one in the background."""
-        if is_running_loop():
-            # A context of its own: the request's ends with the request.
-            task: Any = asyncio.get_running_loop().create_task(self._run(work), context=Context())
-        else:
-            task = asyncio.run_coroutine_threadsafe(self._run(work), background_loop.loop)
+        loop = asyncio.get_running_loop() if is_running_loop() else background_loop.loop
+        ended: Future[None] = Future()
         with self._lock:
-            self._running.add(task)
-        task.add_done_callback(self._forget)
+            self._running[ended] = None
+        ended.add_done_callback(self._forget)
 
-    def _forget(self, task: Any) -> None:
+        def begin() -> None:
+            # A context of its own: the request's ends with the request.
+            task = loop.create_task(self._run(work), context=Context())
+            task.add_done_callback(lambda _: ended.set_result(None))
+            with self._lock:
+                self._running[ended] = task
+
+        if is_running_loop():
+            begin()
+        else:
+            loop.call_soon_threadsafe(begin)
+
+    def _forget(self, ended: Future[None]) -> None:
         with self._lock:
-            self._running.discard(task)
+            self._running.pop(ended, None)
 
     async def _run(self, work: Work) -> None:
         app = self._app
@@ -69,17 +78,16 @@ class BackgroundTasks:
 
     async def finish(self) -> None:
         """Wait for those that run, at most ``BACKGROUND_TASK_SHUTDOWN_TIMEOUT`` seconds; then cancel them."""
-        with self._lock:
-            running = [
-                task if isinstance(task, asyncio.Task) else asyncio.wrap_future(task)
-                for task in self._running
-            ]
-        if not running:
-            return
         timeout = self._app.config["BACKGROUND_TASK_SHUTDOWN_TIMEOUT"]
-        _, late = await asyncio.wait(running, timeout=timeout)
-        for task in late:
-            task.cancel()
-        if late:
-            self._app.logger.warning("%d background tasks were cancelled: the server ends", len(late))
-            await asyncio.wait(late, timeout=1)
+        end = asyncio.get_running_loop().time() + timeout
+        while running := dict(self._running):  # one may add another
+            left = end - asyncio.get_running_loop().time()
+            if left > 0:
+                await asyncio.wait([asyncio.wrap_future(ended) for ended in running], timeout=left)
+                continue
+            for task in running.values():
+                if task is not None:
+                    task.get_loop().call_soon_threadsafe(task.cancel)
+            self._app.logger.warning("%d background tasks are cancelled: the server ends", len(running))
+            await asyncio.wait([asyncio.wrap_future(ended) for ended in running], timeout=1)
+            return

@@ -114,7 +114,7 @@ class Body:
                     continue
                 self._chunks.append(chunk)
                 if self.size > MEMORY_SIZE:
-                    if self._request.mimetype == "multipart/form-data":
+                    if self._request.mimetype == "multipart/form-data" and not self._request.passes_body_on:
                         await self._receive_multipart()
                         break
                     self._file = await anyio.to_thread.run_sync(TemporaryFile)

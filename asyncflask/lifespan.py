@@ -12,6 +12,7 @@ from .typing import ASGIApp, Message
 
 if TYPE_CHECKING:
     from .app import Flask
+    from .mounting import Mount
 
 _ENDED: Any = object()
 
@@ -31,8 +32,12 @@ async def serving(app: Flask) -> AsyncIterator[Mapping[str, Any] | None]:
         if app._lifespan is not None:
             left = await _entered(stack, app, app._lifespan(app))
             state.update(left or {})
+        stack.push_async_callback(app.background_tasks.finish)  # those that the shutdown has begun
+        by_application: dict[int, list[Mount]] = {}
         for mount in app.mounts:
-            await _entered(stack, app, mounted(mount.app, mount))
+            by_application.setdefault(id(mount.app), []).append(mount)
+        for mounts in by_application.values():
+            await _entered(stack, app, mounted(mounts))
         stack.push_async_callback(_each, app, app.after_serving_funcs)
         for func in app.before_serving_funcs:
             await call(app, func)
@@ -99,13 +104,14 @@ def check_generator(function: Callable[[], Any]) -> None:
 
 
 @asynccontextmanager
-async def mounted(app: ASGIApp, mount: Any) -> AsyncIterator[None]:
+async def mounted(mounts: list[Mount]) -> AsyncIterator[None]:
     """The lifespan of another ASGI application, which the server would not know of. One that has none,
     and says so by an exception, goes without.
 
-    :param mount: where the state that it leaves is kept.
+    :param mounts: where it is mounted; they keep the state that it leaves.
     :raises Exception: what its startup raised.
     """
+    app = mounts[0].app
     state: dict[str, Any] = {}
     to_app: asyncio.Queue[Message] = asyncio.Queue()
     from_app: asyncio.Queue[Message] = asyncio.Queue()
@@ -129,18 +135,22 @@ async def mounted(app: ASGIApp, mount: Any) -> AsyncIterator[None]:
 
     has_lifespan = await exchange("startup")
     if has_lifespan:
-        mount.state = state
+        for mount in mounts:
+            mount.state = state
     elif not task.cancelled():
         task.exception()  # retrieved: it is how an application says that it has no lifespan
     try:
         yield
     finally:
-        mount.state = None
-        if has_lifespan:
+        for mount in mounts:
+            mount.state = None
+        if has_lifespan and not task.done():
             await exchange("shutdown")
         if not task.done():
             task.cancel()
         await asyncio.wait({task})
+        if has_lifespan and not task.cancelled() and (error := task.exception()) is not None:
+            raise error
 
 
 async def _run(

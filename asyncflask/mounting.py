@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from .app import Flask
 
 #: What another router has left in the scope: for its own routes.
-_NOT_FOR_THE_MOUNTED = ("app", "endpoint", "path_params", "route", "router")
+_NOT_FOR_THE_MOUNTED = ("app", "app_root_path", "endpoint", "path_params", "route", "router")
 
 
 class Mount:
@@ -29,7 +30,8 @@ class Mount:
     def __init__(self, path: str, app: ASGIApp, name: str) -> None:
         self.path = path
         self.app = app
-        self.rule = Rule(f"{path}/<path:path>", endpoint=name, build_only=True, stream=True)
+        self.rule = Rule(f"{path}/<path:path>", endpoint=name, build_only=True)
+        self.rule.mount = self
         #: The state that its lifespan has left, None when it has none.
         self.state: dict[str, Any] | None = None
 
@@ -87,6 +89,15 @@ def make_mount(app: Flask, path: str, asgi_app: ASGIApp, name: str | None) -> Mo
             f"{asgi_app!r} is no ASGI application. A WSGI application is mounted with"
             " 'app.mount(path, a2wsgi.WSGIMiddleware(wsgi_app))'; install asyncflask[wsgi]."
         )
-    return Mount(
-        path, asgi_app, name or f"mount_{path.strip('/').replace('/', '_').replace('.', '_') or 'root'}"
-    )
+    if name is None:
+        name = made = "mount_" + (_NO_NAME.sub("_", path.strip("/")) or "root")
+        number = 1
+        while name in app.view_functions:
+            number += 1
+            name = f"{made}_{number}"
+    elif name in app.view_functions:
+        raise ValueError(f"There is an endpoint {name!r} already: give the mount another name.")
+    return Mount(path, asgi_app, name)
+
+
+_NO_NAME = re.compile(r"\W")

@@ -65,7 +65,12 @@ async def dispatch_request(flask: Flask) -> Any:
         finally:
             walk.on_wait = None
             end_watch(ctx)
-    return await call_sync_view(walk, rule, view, view_args)
+    walk.on_wait = ctx  # it may be a decorator around an async view
+    try:
+        return await call_sync_view(walk, rule, view, view_args)
+    finally:
+        walk.on_wait = None
+        end_watch(ctx)
 
 
 async def call_sync_view(walk: Walk, rule: Any, view: Callable[..., Any], view_args: Any) -> Any:

@@ -42,6 +42,8 @@ class Rule(WerkzeugRule):
         super().__init__(string, *args, **kwargs)
         self.blocking = blocking
         self.stream = stream
+        #: What is mounted there, if this is the rule of a mount.
+        self.mount: Any = None
         self.provide_automatic_options = False
 
     @lazy
@@ -76,10 +78,12 @@ class RuleRoute(BaseRoute):
             return Match.NONE, {}
         scheme = "ws" if scope["type"] == "websocket" else "http"
         adapter = self.rule.map.bind("", url_scheme=scheme, path_info=route_path(scope) or "/")
+        mount = getattr(self.rule, "mount", None)
         try:
             rule, values = adapter.match(method=scope.get("method", "GET"), return_rule=True)
         except HTTPException:
-            return Match.NONE, {}
+            covered = mount is not None and mount.covers(route_path(scope))
+            return (Match.FULL, {"endpoint": self.endpoint}) if covered else (Match.NONE, {})
         if rule is not self.rule:
             return Match.NONE, {}
         return Match.FULL, {"endpoint": self.endpoint, "path_params": dict(values)}

@@ -425,6 +425,9 @@ class FlaskClient(Client):
         lifespan, self._lifespan = self._lifespan, None
         if lifespan is not None:
             lifespan.stop()
+        else:
+            app = self.application
+            call_from_sync(app.worker_pool, app.background_tasks.finish)
 
     async def __aenter__(self) -> AsyncFlaskClient:
         if self.preserve_context:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
@@ -60,6 +63,9 @@ class TestWebsocket:
     :ivar close_code: the code that the application has closed with, None before.
     :ivar close_reason: the text that came with it.
     """
+
+    #: Whether the client's ``with`` block keeps the context of the view.
+    keeps_contexts = True
 
     __test__ = False  # for pytest, which takes the name for that of tests
 
@@ -143,6 +149,8 @@ class TestWebsocket:
         """
         if isinstance(data, str):
             message: dict[str, Any] = {"type": "websocket.receive", "text": data, "bytes": None}
+        elif not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(f"A message is a string or bytes, not {type(data).__name__}.")
         else:
             message = {"type": "websocket.receive", "text": None, "bytes": bytes(data)}
         self._check_open()
@@ -179,6 +187,8 @@ class TestWebsocket:
             self._gone = True
             self._put({"type": "websocket.disconnect", "code": code, "reason": reason})
         self._wait.serve()
+        if self.keeps_contexts:
+            self._client._enter_contexts()
         with suppress(WebsocketDisconnect):
             self._wait.result()
 
@@ -227,42 +237,59 @@ class AsyncTestWebsocket:
 
     def __init__(self, connect: Callable[[], TestWebsocket]) -> None:
         self._connect = connect
-        self._websocket: TestWebsocket
+        self._websocket: TestWebsocket | None = None
+        # One for all: the application's sync callables run in it, and find the same thread each time.
+        self._thread = ThreadPoolExecutor(1, "asyncflask-test-websocket")
+
+    async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
+        run = partial(copy_context().run, call, *args)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+
+    @property
+    def _opened(self) -> TestWebsocket:
+        if self._websocket is None:
+            raise RuntimeError(
+                "The websocket is not open yet: 'async with client.websocket_connect(...) as websocket:', or"
+                " 'websocket = await client.websocket_connect(...)'."
+            )
+        return self._websocket
 
     def __await__(self) -> Generator[Any, None, AsyncTestWebsocket]:
         return self.__aenter__().__await__()
 
     async def __aenter__(self) -> AsyncTestWebsocket:
-        self._websocket = await asyncio.to_thread(self._connect)
+        self._websocket = await self._in_thread(self._connect)
+        self._websocket.keeps_contexts = False  # another thread's, and another task's
         return self
 
     async def __aexit__(
         self, exc_type: type | None, exc_value: BaseException | None, tb: TracebackType | None
     ) -> None:
-        await asyncio.to_thread(self._websocket.__exit__, exc_type, exc_value, tb)
+        await self._in_thread(self._opened.__exit__, exc_type, exc_value, tb)
+        self._thread.shutdown(wait=False)
 
     async def send(self, data: str | bytes) -> None:
         """`TestWebsocket.send`."""
-        self._websocket.send(data)
+        await self._in_thread(self._opened.send, data)
 
     async def receive(self, timeout: float = 10.0) -> str | bytes:  # noqa: ASYNC109 (a thread waits)
         """`TestWebsocket.receive`."""
-        return await asyncio.to_thread(self._websocket.receive, timeout)
+        return cast("str | bytes", await self._in_thread(self._opened.receive, timeout))
 
     async def send_json(self, *args: Any, **kwargs: Any) -> None:
         """`TestWebsocket.send_json`."""
-        self._websocket.send_json(*args, **kwargs)
+        await self._in_thread(partial(self._opened.send_json, *args, **kwargs))
 
     async def receive_json(self, timeout: float = 10.0) -> Any:  # noqa: ASYNC109 (a thread waits)
         """`TestWebsocket.receive_json`."""
-        return await asyncio.to_thread(self._websocket.receive_json, timeout)
+        return await self._in_thread(self._opened.receive_json, timeout)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """`TestWebsocket.close`."""
-        await asyncio.to_thread(self._websocket.close, code, reason)
+        await self._in_thread(self._opened.close, code, reason)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._websocket, name)
+        return getattr(self._opened, name)
 
 
 def _scope(client: FlaskClient, environ: dict[str, Any], subprotocols: list[str]) -> Scope:

@@ -10,7 +10,7 @@ from typing import Any
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest
 
-from .concurrency import current_walk, outside
+from .concurrency import outside
 from .globals import current_app
 from .lazy import lazy
 from .middleware.disconnect import Connection
@@ -49,7 +49,7 @@ class WebsocketConnection(Connection):
     """
 
     _takes_messages = False
-    _receivers = 0
+    _sent = 0
     _timer: asyncio.TimerHandle | None = None
     _goodbye: Message | None = None
 
@@ -58,7 +58,7 @@ class WebsocketConnection(Connection):
         self.lost = True
         if not self._takes_messages:
             self.cancel()
-        elif not self._receivers:
+        else:
             self._timer = asyncio.get_running_loop().call_later(GRACE, self.cancel)
 
     def weigh(self, message: Message) -> int:
@@ -72,21 +72,19 @@ class WebsocketConnection(Connection):
         self._takes_messages = True
         if self._messages.empty():
             self.check()
-        self._receivers += 1
-        try:
-            message = await super().receive()
-        finally:
-            self._receivers -= 1
+        message = await super().receive()
         if message["type"] == "websocket.disconnect":
             self._messages.put_nowait(message)  # for those who ask again
-            if asyncio.current_task() is not self._task:
-                self.cancel()
             self.check()
         return message
 
     def check(self) -> None:
-        """Raise WebsocketDisconnect if the client has gone."""
+        """Raise WebsocketDisconnect if the client has gone, or this side has closed."""
         if self._goodbye is not None:
+            if self.lost and asyncio.current_task() is not self._task:
+                self.cancel()  # the view waits for the task that is told here
+            elif self._timer is not None:
+                self._timer.cancel()  # the view knows, and may take its time to clean up
             raise WebsocketDisconnect(self._goodbye.get("code") or 1005, self._goodbye.get("reason") or "")
 
     async def send(self, message: Message) -> None:
@@ -96,8 +94,18 @@ class WebsocketConnection(Connection):
             await outside(partial(self._send, message))
         except OSError as gone:  # ASGI specification, "Send"
             self.lost = True
-            self._goodbye = {"type": "websocket.disconnect", "code": 1006}
-            raise WebsocketDisconnect(1006) from gone
+            self._goodbye = {"type": "websocket.disconnect", "code": 1006, "reason": str(gone)}
+            self.check()
+        self._sent += 1
+        if self._sent % 16 == 0:
+            await asyncio.sleep(0)  # servers may never wait in `send`, also when the client has gone
+
+    def say_goodbye(self, code: int, reason: str) -> None:
+        """This side closes: tell those who still wait for a message."""
+        self.stop()  # some servers do not close while somebody receives
+        if self._goodbye is None:
+            self._goodbye = {"type": "websocket.disconnect", "code": code, "reason": reason}
+            self._messages.put_nowait(self._goodbye)
 
     def stop(self) -> None:
         super().stop()
@@ -121,6 +129,11 @@ class Websocket(Request):
 
     _connection: WebsocketConnection
     _before_accept: Any = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.has_body = False  # whatever the headers of the handshake say
+        self._accepting = asyncio.Lock()
 
     def open(self, receive: Receive, send: Send, connection: WebsocketConnection) -> None:
         """Tie it to a server. Called by the framework."""
@@ -149,19 +162,34 @@ class Websocket(Request):
         :param headers: further headers of the answer; what has been changed in the session goes along.
         :param subprotocol: one of `requested_subprotocols`.
         :raises RuntimeError: when it has been answered already.
+        :raises ValueError: when the client does not speak that subprotocol; it would close.
         """
-        self._check_open()
-        if self.accepted:
-            raise RuntimeError(
-                "The websocket is accepted already, perhaps by a 'receive' or a 'send' before."
+        if subprotocol is not None and subprotocol not in self.requested_subprotocols:
+            raise ValueError(
+                f"The client has not offered the subprotocol {subprotocol!r}: choose one of"
+                f" {self.requested_subprotocols}, or none."
             )
-        items = Headers(headers)
+        async with self._accepting:
+            self._check_open()
+            if self.accepted:
+                raise RuntimeError(
+                    "The websocket is accepted already, perhaps by a 'receive' or a 'send' before."
+                )
+            await self._accept(Headers(headers), subprotocol)
+
+    async def _accept(self, headers: Headers, subprotocol: str | None) -> None:
         if self._before_accept is not None:
-            await self._before_accept(items)
-        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in items]
-        self.accepted = True
+            await self._before_accept(headers)
+        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         await self._connection.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": raw})
-        self._connection.watch(current_walk().server_context)
+        self.accepted = True
+
+    async def _ensure_accepted(self) -> None:
+        self._check_open()
+        if not self.accepted:
+            async with self._accepting:
+                if not self.accepted:
+                    await self._accept(Headers(), None)
 
     async def receive(self) -> str | bytes:
         """The client's next message: a string, or bytes, as it was sent.
@@ -169,9 +197,7 @@ class Websocket(Request):
         :raises WebsocketDisconnect: when the client has closed the websocket.
         :raises RuntimeError: when it was closed from this side.
         """
-        self._check_open()
-        if not self.accepted:
-            await self.accept()
+        await self._ensure_accepted()
         message = await self._connection.receive()
         text = message.get("text")
         data: str | bytes = text if text is not None else message["bytes"]
@@ -203,9 +229,7 @@ class Websocket(Request):
             raise TypeError(
                 f"A message is a string or bytes, not {type(data).__name__}: 'send_json' takes other values."
             )
-        self._check_open()
-        if not self.accepted:
-            await self.accept()
+        await self._ensure_accepted()
         await self._connection.send(message)
 
     async def send_json(self, *args: Any, **kwargs: Any) -> None:
@@ -225,12 +249,21 @@ class Websocket(Request):
 
         :param code: says why (RFC 6455 section 7.4): 1000, 1001, 1003, 1007 to 1014, or 3000 to 4999.
         :param reason: a text of at most 123 bytes.
+        :raises ValueError: for a code or reason that cannot be sent.
         """
+        reason = reason or ""
+        if not (1000 <= code <= 1014 and code not in (1004, 1005, 1006)) and not 3000 <= code <= 4999:
+            raise ValueError(
+                f"A websocket cannot be closed with {code}: use 1000, another registered code up to 1014, or"
+                " one of your own from 4000 to 4999 (RFC 6455 section 7.4)."
+            )
+        if len(reason.encode()) > 123:
+            raise ValueError("The reason that a websocket is closed with is longer than 123 bytes.")
         self._check_open()
-        self.closed = True
-        self._connection.stop()  # some servers do not close while somebody receives
+        self._connection.say_goodbye(code, reason)
         if not self._connection.lost:
             await outside(partial(self._send, {"type": "websocket.close", "code": code, "reason": reason}))
+        self.closed = True
 
     def _check_open(self) -> None:
         if self.closed:

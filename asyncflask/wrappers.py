@@ -157,6 +157,8 @@ class Request(RequestBase):
     view_args: dict[str, Any] | None = None
     #: What was wrong with the URL, raised when the request is dispatched: usually a NotFound.
     routing_exception: HTTPException | None = None
+    #: Whether the body is for an application that is mounted, unless a hook wants it before.
+    passes_body_on = False
     #: Whether the route was declared with ``stream=True``.
     streams_body = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -100,6 +101,8 @@ class ContextMiddleware:
         self.has_shortcut = isinstance(app, AfterRequestMiddleware) and not any(
             overridden(flask, name) for name in _BETWEEN
         )
+        #: Whether the folder of static files is not there: then a mounted application's own may be meant.
+        self.has_no_static_files = flask.static_folder is not None and not os.path.isdir(flask.static_folder)
         self._replaces_teardown = False
         self._teardown: Callable[..., Awaitable[None]] = do_teardown_request
         self._teardown_app: Callable[..., Awaitable[None]] = do_teardown_appcontext
@@ -174,10 +177,11 @@ class ContextMiddleware:
                 await emit(appcontext_pushed, flask)
             if not self.match(request):
                 await self.match_with_werkzeug(ctx, walk)
-            if request.routing_exception is not None and flask.mounts:
+            if flask.mounts and (request.routing_exception is not None or self.has_no_static_files):
                 self.match_mount(request)
             if request.has_body and (
                 request.streams_body
+                or request.passes_body_on
                 or request.routing_exception is not None
                 or request.body.is_announced_too_large()
             ):
@@ -188,16 +192,16 @@ class ContextMiddleware:
                     if request.has_body:
                         await request.body.receive()
                     view_args: Any = request.view_args
-                    if is_async(view):
-                        walk.on_wait = ctx
-                        try:
+                    walk.on_wait = ctx
+                    try:
+                        if is_async(view):
                             value = await view(**view_args)
-                        finally:
-                            walk.on_wait = None
-                            if ctx.connection is not None:
-                                end_watch(ctx)
-                    else:
-                        value = await call_sync_view(walk, request.url_rule, view, view_args)
+                        else:
+                            value = await call_sync_view(walk, request.url_rule, view, view_args)
+                    finally:
+                        walk.on_wait = None
+                        if ctx.connection is not None:
+                            end_watch(ctx)
                 except Exception as failed:
                     ctx.view_outcome = (None, failed)
                 else:
@@ -304,7 +308,9 @@ class ContextMiddleware:
 
     def match_mount(self, request: Request) -> None:
         """Look for what is mounted where no rule is."""
-        if isinstance(request.routing_exception, NotFound | MethodNotAllowed | WebsocketMismatch):
+        if isinstance(request.routing_exception, NotFound | MethodNotAllowed | WebsocketMismatch) or (
+            self.has_no_static_files and request.endpoint == "static"
+        ):
             path = route_path(request.scope)
             for mount in self.flask.mounts:
                 if mount.covers(path):
@@ -312,7 +318,7 @@ class ContextMiddleware:
                     request.url_rule = mount.rule
                     request.scope["route"] = mount.rule.route
                     request.view_args = {"path": path[len(mount.path) :].lstrip("/")}
-                    request.streams_body = True
+                    request.passes_body_on = True
                     return
 
     def match(self, request: Request, websocket: bool = False) -> bool:

@@ -49,7 +49,8 @@ class BeforeRequestMiddleware:
         flask = self.flask
         ctx = _cv_request.get()
         request = ctx.request
-        if request.routing_exception is None and not request.streams_body and request.has_body:
+        ahead = request.has_body and not request.streams_body and not request.passes_body_on
+        if ahead and request.routing_exception is None:
             await current_walk().to_loop()
             await request.body.receive()
         if request_started.receivers:
@@ -208,7 +209,11 @@ class _Sender:
         for name, value in message.get("headers", ()):
             response.headers.add(name.decode("latin-1"), value.decode("latin-1"))
         response.automatically_set_content_length = False
-        response = await process_response(self._app, self._ctx, response)
+        replaced = overridden(self._app, "process_response")
+        if replaced is not None:
+            response = await current_walk().call(replaced, response)
+        else:
+            response = await process_response(self._app, self._ctx, response)
         if request_finished.receivers:
             await emit(request_finished, self._app, response=response)
         return {**message, "status": response.status_code, "headers": response.asgi_headers()}

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from asyncio import CancelledError
+from collections.abc import Coroutine
+from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
-from ..concurrency import Walk, current_walk, is_awaitable, leave_inner_walk, lent_worker, outside
+from ..bridge import bridged
+from ..concurrency import (
+    Walk,
+    _inner_walk,
+    current_walk,
+    is_awaitable,
+    leave_inner_walk,
+    lent_worker,
+    outside,
+)
 from ..ctx import AppContext, RequestContext
 from ..globals import _cv_app, _cv_request
 from ..signals import appcontext_pushed, got_request_exception
@@ -40,7 +51,7 @@ class WebsocketMiddleware:
         self.contexts = contexts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        nested = _cv_request.get(None) is not None
+        nested = _cv_request.get(None) is not None or _inner_walk.get() is not None
         context = leave_inner_walk() if nested else copy_context()
         walk = Walk(context, self.flask.worker_pool, lent_worker() if nested else None)
         walk.server_context = copy_context()
@@ -73,12 +84,16 @@ class WebsocketMiddleware:
             message = await outside(receive)
             if message["type"] != "websocket.connect":
                 return  # it has gone already
+            connection.watch(walk.server_context)
             await self.contexts.find_route(ctx, walk)
             await self.respond(ctx, walk)
         except BaseException as raised:
             error = raised
         finally:
             connection.stop()
+            if connection.lost and not websocket.accepted and not websocket.closed:
+                with suppress(Exception):  # some servers keep waiting for an answer
+                    await outside(lambda: send({"type": "websocket.close", "code": 1006}))
             gone = connection.lost or isinstance(error, WebsocketDisconnect)
             try:
                 await walk.uncancelled(
@@ -98,6 +113,7 @@ class WebsocketMiddleware:
         """Run hooks and view; refuse with what they gave for an answer, or close at the end."""
         flask, websocket = self.flask, ctx.request
         assert isinstance(websocket, Websocket)
+        failure: Exception | None = None
         try:
             try:
                 value = await self._preprocess(ctx, walk)
@@ -105,14 +121,12 @@ class WebsocketMiddleware:
                     value = await self._dispatch(ctx, walk)
             except Exception as error:
                 if websocket.accepted:
-                    ctx.error = error
-                    await walk.to_loop()
-                    await self._fail(ctx, error)
-                    value = None
-                else:
-                    value = await handle_user_exception(flask, error)
+                    failure = error
+                    raise
+                value = await handle_user_exception(flask, error)
             if value is not None and is_asgi_app(value) and not websocket.accepted:
                 await walk.to_loop()
+                websocket._connection.stop()
                 await value(ctx.request.scope, *_replayed(websocket))
                 return
             response = None if value is None else flask.make_response(value)
@@ -122,9 +136,10 @@ class WebsocketMiddleware:
             if websocket.accepted:
                 await walk.to_loop()
                 await self._fail(ctx, error)
-                response = None
-            else:
-                response = flask.make_response(await handle_exception(flask, error))
+                if error is failure:
+                    await self._process(ctx, walk, None)
+                return
+            response = flask.make_response(await handle_exception(flask, error))
         await walk.to_loop()
         if websocket.closed or websocket._connection.lost:
             return
@@ -164,6 +179,8 @@ class WebsocketMiddleware:
         await walk.to_loop()
         # On the loop also if it is a sync function: a decorator around an async view.
         value = view(**(websocket.view_args or {}))
+        if isinstance(value, Coroutine):
+            return await bridged(value)
         return await value if is_awaitable(value) else value
 
     async def _process(self, ctx: RequestContext, walk: Walk, response: Response | None) -> Response | None:
@@ -198,7 +215,10 @@ class WebsocketMiddleware:
             await current_walk().call(handler, error)
             await current_walk().to_loop()
         if not websocket.closed and not websocket._connection.lost:
-            await websocket.close(code)
+            try:
+                await websocket.close(code)
+            except Exception:
+                raise error from None  # a server that takes no such code; it closes by itself then
         if ctx.error is None:
             return
         if got_request_exception.receivers:
@@ -213,6 +233,7 @@ async def refuse(websocket: Websocket, response: Response) -> None:
     """Answer a handshake with an HTTP response (ASGI specification, "Websocket Denial Response"); where
     the server cannot, with its own."""
     send = websocket._send
+    websocket._connection.stop()
     if "websocket.http.response" not in (websocket.scope.get("extensions") or {}):
         await outside(lambda: send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": ""}))
         return

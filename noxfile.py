@@ -36,7 +36,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, the benchmarks' own included (``-- -k name``: some of them)."""
     install(session, "tests", "bench")
-    session.run("pytest", "-n", "auto", *session.posargs)
+    session.run("pytest", "-n", "auto", "--ignore=tests/extensions", *session.posargs)
 
 
 @nox.session
@@ -79,12 +79,17 @@ def bench(session: nox.Session) -> None:
 
 def install_wrk(session: nox.Session) -> None:
     """Install the load generator where that is possible; elsewhere the benchmark says what to do."""
-    if shutil.which("wrk") or not shutil.which("apt-get") or os.geteuid() != 0:
+    if not shutil.which("wrk"):
+        apt_install(session, "wrk")
+
+
+def apt_install(session: nox.Session, *packages: str) -> None:
+    """Install packages of Debian, where that is possible."""
+    if not shutil.which("apt-get") or os.geteuid() != 0:
         return
     session.run("apt-get", "update", "-q", external=True, silent=True)
-    session.run(
-        "apt-get", "install", "-q", "-y", "--no-install-recommends", "wrk", external=True, silent=True
-    )
+    command = ("apt-get", "install", "-q", "-y", "--no-install-recommends", *packages)
+    session.run(*command, external=True, silent=True)
 
 
 @nox.session(name="flask-suite")
@@ -96,10 +101,19 @@ def flask_suite(session: nox.Session) -> None:
 
 @nox.session
 def extensions(session: nox.Session) -> None:
-    """Run the tests of Flask's extensions on asyncflask, beside Flask (``-- NAME...``: those of some)."""
+    """Run the tests of Flask's extensions on asyncflask, beside Flask, and applications that use them.
+
+    ``-- NAME...``: those of some; ``-- applications``: these alone.
+    """
     data = nox.project.load_toml("tests/suites/extensions.toml")
     projects = {name: values for name, values in data.items() if isinstance(values, dict)}
     packages = [f"{name}=={values['version']}" for name, values in projects.items()]
     needed = [package for values in projects.values() for package in values.get("requirements", [])]
+    needed += nox.project.dependency_groups(GROUPS, "extensions")
     session.install("--quiet", "--editable", ".", *data["requirements"], *packages, *needed)
+    # Without them tests are skipped, or fail with CI=true in the environment.
+    if not shutil.which("chromium"):
+        apt_install(session, "chromium")
+    if not (shutil.which("postgres") or os.path.isdir("/usr/lib/postgresql")):
+        apt_install(session, "postgresql")
     session.run("python", "-m", "tests.suites.extensions", *session.posargs)

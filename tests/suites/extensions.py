@@ -1,8 +1,11 @@
 """Run the own tests of Flask's extensions, unmodified, under Flask as the control and under asyncflask.
 
-``nox -s extensions``; ``-- NAME...`` selects projects, ``-- --write`` writes the table into
+``nox -s extensions``; ``-- NAME...`` selects projects, ``-- --write`` writes the tables into
 docs/compatibility.md. Which projects, in which versions, and what they need is in extensions.toml. Their
 source distributions are downloaded when this is run; nothing of them is in this repository.
+
+After them come the tests in tests/extensions, of applications that use extensions; ``-- applications``
+runs these alone. They fail by themselves where the two frameworks differ.
 
 It fails if less passes under asyncflask than `OVERALL` and `EACH` ask for, if what passes is not what
 extensions.toml says, or if a run under Flask is not what it was: then the comparison would not be one.
@@ -11,6 +14,7 @@ extensions.toml says, or if a run under Flask is not what it was: then the compa
 from __future__ import annotations
 
 import argparse
+import ast
 import os
 import sys
 import time
@@ -35,6 +39,8 @@ from tests.suites.common import (
 
 DATA = Path(__file__).with_name("extensions.toml")
 DOCUMENT = ROOT / "docs" / "compatibility.md"
+#: The tests of applications with extensions, and what stands for them on the command line.
+APPLICATIONS, TOGETHER = ROOT / "tests" / "extensions", "applications"
 #: The part of what passes under Flask that has to pass under asyncflask: of all projects, and of each.
 OVERALL, EACH = 0.97, 0.90
 
@@ -162,6 +168,40 @@ def report(results: Sequence[Result]) -> str:
     return "\n\n".join(parts)
 
 
+def run_applications() -> dict[str, str]:
+    """Run the tests of the applications, printing the figures; their outcomes by node id."""
+    log = CACHE / f"{TOGETHER}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    arguments = ["-p", "pytest_timeout", str(APPLICATIONS.relative_to(ROOT))]
+    environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    outcomes = run_pytest(sys.executable, ROOT, arguments, environment, log=log)
+    seconds = time.monotonic() - started
+    print(f"{TOGETHER:31}  {summary(outcomes)}  ({seconds:.0f} s; {log.relative_to(ROOT)})", flush=True)
+    return outcomes
+
+
+def application_problems(outcomes: Mapping[str, str]) -> list[str]:
+    """The tests that neither passed nor said what they miss, a line each."""
+    if not outcomes:
+        return [f"{TOGETHER}: no tests"]
+    bad = {nodeid: outcome for nodeid, outcome in outcomes.items() if outcome not in ("passed", "skipped")}
+    return [f"{nodeid}: {outcome}" for nodeid, outcome in bad.items()]
+
+
+def application_report(outcomes: Mapping[str, str]) -> str:
+    """The part of the document: a row for each file of tests, with the first line of its docstring."""
+    by_file: dict[str, dict[str, str]] = {}
+    for nodeid, outcome in outcomes.items():
+        by_file.setdefault(nodeid.partition("::")[0], {})[nodeid] = outcome
+    rows = []
+    for file, of_file in sorted(by_file.items()):
+        about = ast.get_docstring(ast.parse((ROOT / file).read_text(encoding="utf-8"))) or ""
+        first = about.partition("\n")[0].replace("``", "`")
+        rows.append([first, f"`{Path(file).name}`", summary(of_file)])
+    return table(["what it is about", "in `tests/extensions`", "outcome"], rows)
+
+
 def total(results: Sequence[Result]) -> tuple[int, int]:
     """How many tests of all projects pass under Flask, and how many of these under asyncflask."""
     return sum(result.wanted for result in results), sum(result.good for result in results)
@@ -182,25 +222,33 @@ def select(projects: Mapping[str, Project], names: Sequence[str]) -> list[Projec
 def main(arguments: list[str]) -> int:
     """Run what is selected, print the figures, and return the exit code."""
     parser = argparse.ArgumentParser(prog="nox -s extensions --", description="Run the tests of extensions.")
-    parser.add_argument("--write", action="store_true", help=f"write the table into {DOCUMENT.name}")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="projects to run (default: all)")
+    parser.add_argument("--write", action="store_true", help=f"write the tables into {DOCUMENT.name}")
+    names_help = f"projects to run, or '{TOGETHER}' (default: all)"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=names_help)
     options = parser.parse_args(arguments)
-    if options.write and options.names:
-        parser.error("the table is of all projects: use --write without names")
+    names = [name for name in options.names if name != TOGETHER]
+    if options.write and names:
+        parser.error("the table is of all projects: use --write without their names")
 
-    results = [run(project) for project in select(load_projects(), options.names)]
-    wanted, good = total(results)
-    problems = [line for result in results for line in result.problems()]
-    if wanted and good / wanted < OVERALL:
-        problems.append(f"{good / wanted:.1%} of what passes under Flask passes, less than {OVERALL:.0%}")
-    print(f"{good} of the {wanted} tests that pass under Flask pass under asyncflask.")
+    problems: list[str] = []
+    if names or not options.names:
+        results = [run(project) for project in select(load_projects(), names)]
+        wanted, good = total(results)
+        problems += [line for result in results for line in result.problems()]
+        if wanted and good / wanted < OVERALL:
+            problems.append(f"{good / wanted:.1%} of what passes under Flask passes, less than {OVERALL:.0%}")
+        print(f"{good} of the {wanted} tests that pass under Flask pass under asyncflask.")
+        if options.write and not problems:
+            write_part(DOCUMENT, "extensions", report(results))
+    if TOGETHER in options.names or not options.names:
+        outcomes = run_applications()
+        bad = application_problems(outcomes)
+        problems += bad
+        if options.write and not bad:
+            write_part(DOCUMENT, TOGETHER, application_report(outcomes))
     for line in problems:
         print(f"error: {line}")
-    if problems:
-        return 1
-    if options.write:
-        write_part(DOCUMENT, "extensions", report(results))
-    return 0
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""An application inside of others, and others inside of it."""

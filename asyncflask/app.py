@@ -991,6 +991,10 @@ class Flask(Scaffold):
                     f" (body, status, headers), (body, status), or (body, headers), but the view for"
                     f" {request.endpoint!r} returned {len(rv)} values."
                 )
+        if isinstance(rv, Coroutine):  # a sync decorator that makes a response of an async view's value
+            rv = self.call_from_sync(lambda: rv)
+            if isinstance(rv, tuple) and status is None and headers is None:
+                return self.make_response(rv)
         if rv is None:
             raise TypeError(
                 f"The view function for {request.endpoint!r} did not return a valid response. The function"

@@ -1,0 +1,1 @@
+"""Applications with Flask's extensions, run on asyncflask without a change; ``nox -s extensions``."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from . import needs
 from .serving import IN_A_WORKER, ON_THE_LOOP, place, served

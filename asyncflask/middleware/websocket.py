@@ -89,6 +89,8 @@ class WebsocketMiddleware:
             await self.respond(ctx, walk)
         except BaseException as raised:
             error = raised
+            if isinstance(raised, BaseExceptionGroup) and raised.split(CancelledError)[1] is None:
+                error = WebsocketDisconnect(1006)  # out of a TaskGroup, which wraps what its body raises
         finally:
             connection.stop()
             if connection.lost and not websocket.accepted and not websocket.closed:

@@ -54,6 +54,8 @@ class WebsocketConnection(Connection):
     _goodbye: Message | None = None
 
     def lose(self, message: Message) -> None:
+        if self._goodbye is not None:
+            return  # the view knows from its `send`, and may take its time to clean up
         self._goodbye = message
         self.lost = True
         if not self._takes_messages:

@@ -161,8 +161,16 @@ def test_commands_serve(section: Section, command: str, folder: Path) -> None:
     else:
         words = [sys.executable, "-m", *words, "--port", str(port)]
     with tempfile.TemporaryFile() as log:
+        # Commands that other tests have run in this process leave it behind; with it `app.run` does nothing.
+        env = {name: value for name, value in os.environ.items() if name != "FLASK_RUN_FROM_CLI"}
         server = subprocess.Popen(
-            words, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            words,
+            cwd=folder,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
         try:
             status, body = ask(server, port)

@@ -31,7 +31,7 @@ def parent() -> Iterator[logging.Logger]:
     """A logger that, like the root logger, has nothing above it; the tests' loggers are below it."""
     logger = logging.getLogger(PARENT)
     above, logger.parent = logger.parent, None
-    logger.setLevel(logging.root.level)
+    logger.setLevel(logging.WARNING)  # the root logger's own level, which some library of a test may change
     yield logger
     logger.parent = above
     for name in [PARENT, *logging.root.manager.loggerDict]:

@@ -1265,8 +1265,11 @@ def test_shutdown_with_a_request_of_every_kind_under_way(loop: str, hooks: str, 
     if views == "sync":
         # Async ones are cancelled by the server, and by the loop that ends: their own clean-up may be cut.
         assert sorted(journal.closed) == ["generator"] * 2
-    alive = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith(APP_NAME)]
-    assert alive == []
+
+    def alive() -> list[threading.Thread]:
+        return [thread for thread in set(threading.enumerate()) - before if thread.name.startswith(APP_NAME)]
+
+    eventually(lambda: not alive(), "all threads have ended")
 
 
 @pytest.mark.parametrize("loop", LOOPS)

@@ -301,9 +301,11 @@ class Walk:
                 self._job_ended = self.loop.create_future()
                 await self._job_ended
 
-    def start_job(self, work: Job, pool: WorkerPool) -> None:
+    def start_job(self, work: _Job, pool: WorkerPool) -> None:
         """Run a job of this walk: in its own thread, or at the same time as the one that is in there."""
         self.jobs = self.jobs | {work}
+        if self.worker is None and len(self.jobs) == 1:
+            work.settles = True
         if self.worker is not None and (len(self.jobs) == 1 or not pool.has_room()):
             self.worker.submit(work)
         else:
@@ -424,12 +426,18 @@ class Walk:
                 del value, outcome
         if kind is _ENDED and cancelled is not None:
             raise cancelled
-        if kind is _ASKED and not self._claimed and self.worker is not None:
-            self._claimed = True
-            self.worker.claim()
         if kind is _ASKED and value is not _TO_LOOP:
             return outcome, RuntimeError("Something was awaited in a worker thread.")
         return outcome, cancelled
+
+    def claim_worker(self) -> None:
+        """Make the calling thread the one that this walk comes back to, before it can take another job."""
+        if not self._claimed:
+            self._claimed = True
+            worker = current_worker()
+            assert worker is not None
+            self.worker = worker
+            worker.claim()
 
     def cancel_blocked(self) -> None:
         self.is_cancelled = True
@@ -447,6 +455,7 @@ class Walk:
             self._outcome = (_RAISED, error)
         else:
             self._outcome = (_ASKED, asked)
+            self.claim_worker()
         try:
             _inbox(self.loop).put(self._thread_steps.set)
         except RuntimeError as loop_closed:
@@ -548,7 +557,12 @@ class _Job:
         self._value: Any = None
         self._error: BaseException | None = None
 
+    #: Whether the walk will come back to the thread that runs it.
+    settles = False
+
     def __call__(self) -> None:
+        if self.settles and self._walk is not None and self._walk.worker is None:
+            self._walk.claim_worker()
         if not self.ended.cancelled():
             try:
                 self._value = self.context.run(self._call)

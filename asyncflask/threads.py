@@ -108,6 +108,7 @@ class _PoolWorker(Worker):
         with self.pool._lock:
             self.pool._waiting.append(self)
             self.pool._hand_over(self)
+            self.pool._wake_one()  # another may run instead
 
     def end_waiting(self) -> None:
         with self.pool._lock:
@@ -120,6 +121,9 @@ class _PoolWorker(Worker):
     def release(self) -> None:
         with self.pool._lock:
             self.claims -= 1
+            if self.idle and not self.claims and self.pool._is_too_large():
+                self.idle = False
+                self.jobs.put(_nothing)  # to end
 
     def _run(self) -> None:
         _here.worker = self
@@ -135,14 +139,17 @@ class _PoolWorker(Worker):
                 if was_woken:
                     pool._waking = False
                 if self.jobs.empty():
-                    if pool._shared and (not self.claims or len(pool._workers) >= pool.size):
+                    if pool._shared and pool._may_take(self):
                         return pool._take()
-                    if self.stopping or pool._stopped:
+                    superfluous = not self.claims and pool._is_too_large()
+                    if self.stopping or pool._stopped or superfluous:
                         self.ended = True
                         if self in pool._workers:
                             pool._workers.remove(self)
                         return None
                     self.idle = True
+                    if self.claims:
+                        pool._wake_one()  # it rests for its request; another may run instead
                 if was_woken:
                     pool._wake_one()  # it was to take a job and has another one to do first
             job = self.jobs.get()
@@ -151,14 +158,15 @@ class _PoolWorker(Worker):
 
 
 class WorkerPool:
-    """At most `size` threads for sync callables, started when they are needed.
+    """Threads for sync callables, at most `size` of them at work, started when they are needed.
 
     A job goes to whichever thread is free, or to a certain one with
     `Worker.submit`. A thread to which a request will come back (`Worker.claim`)
-    is left alone by other requests as long as there are others to take, so that
-    a request finds its thread free.
+    is left alone by other requests: one that holds a connection of a database, say, might
+    have to wait behind another that waits for a connection. Such a thread, and one that waits for a
+    coroutine, does not count as being at work; others take their place, up to `limit`.
 
-    :param size: the largest number of threads.
+    :param size: the largest number of threads that are at work.
     :param name: the threads are called ``name_0``, ``name_1``, and so on.
     """
 
@@ -166,6 +174,8 @@ class WorkerPool:
         if size < 1:
             raise ValueError(f"A worker pool needs at least one thread, not {size}; set WORKER_THREADS.")
         self.size = size
+        #: The largest number of threads, with those that requests will come back to. Then they are shared.
+        self.limit = size * 50
         self.name = name
         self._lock = threading.Lock()
         # Each with the thread that may be waiting for it.
@@ -189,7 +199,19 @@ class WorkerPool:
             return self._has_room()
 
     def _has_room(self) -> bool:
-        return len(self._workers) < self.size or any(worker.idle for worker in self._workers)
+        return self._at_work() < self.size and (
+            len(self._workers) < self.limit or any(worker.idle for worker in self._workers)
+        )
+
+    def _at_work(self) -> int:
+        return sum(not worker.idle for worker in self._workers) - len(self._waiting)
+
+    def _may_take(self, worker: _PoolWorker) -> bool:
+        """Whether a thread that has just become free may run any job."""
+        return self._at_work() <= self.size and (not worker.claims or len(self._workers) >= self.limit)
+
+    def _is_too_large(self) -> bool:
+        return sum(not worker.claims for worker in self._workers) > self.size
 
     def submit(self, job: Job, waiting: Worker | None = None) -> None:
         """Let any of the threads run the job. Callable from any thread.
@@ -214,7 +236,10 @@ class WorkerPool:
                     break
                 claimed = worker
         else:
-            if len(self._workers) < self.size and self._start_one():
+            if self._at_work() >= self.size:
+                return  # who has done its job takes this one
+            if len(self._workers) < self.limit:
+                self._start_one()
                 return
             if claimed is None:
                 return

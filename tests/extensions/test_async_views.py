@@ -119,7 +119,6 @@ def test_login_required():
         assert bob.get("/user").json()["name"] == "bob"
 
 
-@pytest.mark.xfail(reason="a decorator that waits in ensure_sync takes one of WORKER_THREADS", run=False)
 def test_many_at_once():
     """The decorator is sync and waits for the view: that takes no thread away from the others."""
     with served(with_login) as server, server.client(limits=httpx.Limits()) as client:

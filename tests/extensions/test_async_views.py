@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from . import needs
 from .serving import IN_A_WORKER, ON_THE_LOOP, place, served

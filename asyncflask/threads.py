@@ -208,10 +208,14 @@ class WorkerPool:
 
     def _may_take(self, worker: _PoolWorker) -> bool:
         """Whether a thread that has just become free may run any job."""
-        return self._at_work() <= self.size and (not worker.claims or len(self._workers) >= self.limit)
+        if worker.claims and len(self._workers) < self.limit:
+            return False
+        return len(self._workers) <= self.size or self._at_work() <= self.size
 
     def _is_too_large(self) -> bool:
-        return sum(not worker.claims for worker in self._workers) > self.size
+        return len(self._workers) > self.size and (
+            sum(not worker.claims for worker in self._workers) > self.size
+        )
 
     def submit(self, job: Job, waiting: Worker | None = None) -> None:
         """Let any of the threads run the job. Callable from any thread.
@@ -236,7 +240,7 @@ class WorkerPool:
                     break
                 claimed = worker
         else:
-            if self._at_work() >= self.size:
+            if len(self._workers) >= self.size and self._at_work() >= self.size:
                 return  # who has done its job takes this one
             if len(self._workers) < self.limit:
                 self._start_one()

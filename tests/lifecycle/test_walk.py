@@ -29,7 +29,7 @@ from asyncflask.concurrency import (
 )
 from asyncflask.threads import Worker, WorkerPool, current_worker
 
-from .loops import LOOPS, WAYS, Cancelling, Hang, run_on
+from .loops import LOOPS, WAYS, Cancelling, Hang, eventually, run_on
 
 FOREVER = 3600.0
 

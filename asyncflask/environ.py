@@ -113,10 +113,6 @@ def scope_from_environ(environ: Mapping[str, Any]) -> Scope:
     return scope
 
 
-def is_environ(scope_or_environ: Mapping[str, Any]) -> bool:
-    return "REQUEST_METHOD" in scope_or_environ or "wsgi.version" in scope_or_environ
-
-
 def _to_wsgi(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("latin-1")
 

@@ -93,14 +93,9 @@ class WebsocketMiddleware:
                 error = WebsocketDisconnect(1006)  # out of a TaskGroup, which wraps what its body raises
         finally:
             connection.stop()
-            if connection.lost and not websocket.accepted and not websocket.closed:
-                with suppress(Exception):  # some servers keep waiting for an answer
-                    await outside(lambda: send({"type": "websocket.close", "code": 1006}))
             gone = connection.lost or isinstance(error, WebsocketDisconnect)
             try:
-                await walk.uncancelled(
-                    self.contexts.tear_down(ctx, walk, ctx.error or (None if gone else error), borrowed)
-                )
+                await walk.uncancelled(self._end(ctx, walk, ctx.error or (None if gone else error), borrowed))
             finally:
                 connection.take_back_cancellation()
                 if client is not None:
@@ -110,6 +105,19 @@ class WebsocketMiddleware:
                     client.keep(app_ctx, ctx)
         if error is not None and not (gone and isinstance(error, CancelledError)):
             raise error
+
+    async def _end(
+        self, ctx: RequestContext, walk: Walk, error: BaseException | None, borrowed: bool
+    ) -> None:
+        websocket = ctx.request
+        assert isinstance(websocket, Websocket)
+        try:
+            await self.contexts.tear_down(ctx, walk, error, borrowed)
+        finally:
+            await walk.to_loop()
+            if websocket._connection.lost and not websocket.accepted and not websocket.closed:
+                with suppress(Exception):  # some servers keep waiting for an answer
+                    await outside(lambda: websocket._send({"type": "websocket.close", "code": 1006}))
 
     async def respond(self, ctx: RequestContext, walk: Walk) -> None:
         """Run hooks and view; refuse with what they gave for an answer, or close at the end."""

@@ -20,7 +20,6 @@ from jinja2 import BaseLoader
 from werkzeug.datastructures import Headers, ImmutableDict
 from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError, HTTPException
 from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException
-from werkzeug.utils import cached_property
 from werkzeug.utils import redirect as _wz_redirect
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -419,7 +418,7 @@ class Flask(Scaffold):
 
     # -- names, configuration, resources --------------------------------------------------------
 
-    @cached_property
+    @lazy
     def name(self) -> str:
         """The name of the application: that of its module, or of the file that is run."""
         if self.import_name == "__main__":
@@ -427,7 +426,7 @@ class Flask(Scaffold):
             return "__main__" if file is None else os.path.splitext(os.path.basename(file))[0]
         return self.import_name
 
-    @cached_property
+    @lazy
     def logger(self) -> Logger:
         """The logger with the application's name. In debug mode it logs everything; it writes to
         stderr unless logging is configured."""
@@ -436,7 +435,8 @@ class Flask(Scaffold):
     @property
     def debug(self) -> bool:
         """Whether debug mode is on: tracebacks in the browser, templates reloaded. Never in production."""
-        return cast(bool, self.config["DEBUG"])
+        debug: bool = self.config["DEBUG"]
+        return debug
 
     @debug.setter
     def debug(self, value: bool) -> None:
@@ -601,7 +601,7 @@ class Flask(Scaffold):
 
     # -- templates ------------------------------------------------------------------------------
 
-    @cached_property
+    @lazy
     def jinja_env(self) -> Environment:
         """The Jinja environment, made when it is first used."""
         return self.create_jinja_environment()
@@ -643,7 +643,8 @@ class Flask(Scaffold):
         own = context.copy()
         for name in names:
             for func in self.template_context_processors.get(name, ()):
-                context.update(self.call_from_sync(func))
+                is_ours = func is _default_template_ctx_processor
+                context.update(func() if is_ours else self.call_from_sync(func))
         context.update(own)
 
     # -- URLs -----------------------------------------------------------------------------------
@@ -908,8 +909,8 @@ class Flask(Scaffold):
         error = request.routing_exception
         assert error is not None
         if (
-            not self.debug
-            or not isinstance(error, RequestRedirect)
+            not isinstance(error, RequestRedirect)
+            or not self.debug
             or error.code in {307, 308}
             or request.method in {"GET", "HEAD", "OPTIONS"}
         ):
@@ -928,7 +929,8 @@ class Flask(Scaffold):
     def _find_error_handler(self, e: Exception, blueprints: list[str]) -> Callable[..., Any] | None:
         """The handler for an exception: by code before by class, the blueprint's before the application's,
         the nearest class first."""
-        exc_class, code = self._get_exc_class_and_code(type(e))
+        exc_class = type(e)
+        code = exc_class.code if issubclass(exc_class, HTTPException) else None
         spec = self.error_handler_spec
         for c in (code, None) if code is not None else (None,):
             for name in (*blueprints, None):
@@ -946,7 +948,7 @@ class Flask(Scaffold):
         if self.config["TRAP_HTTP_EXCEPTIONS"]:
             return True
         trap_bad_request = self.config["TRAP_BAD_REQUEST_ERRORS"]
-        if trap_bad_request is None and self.debug and isinstance(e, BadRequestKeyError):
+        if trap_bad_request is None and isinstance(e, BadRequestKeyError) and self.debug:
             return True
         return bool(trap_bad_request) and isinstance(e, BadRequest)
 
@@ -981,7 +983,7 @@ class Flask(Scaffold):
             if len(rv) == 3:
                 rv, status, headers = rv
             elif len(rv) == 2:
-                if isinstance(rv[1], Headers | dict | tuple | list):
+                if type(rv[1]) is not int and isinstance(rv[1], Headers | dict | tuple | list):
                     rv, headers = rv
                 else:
                     rv, status = rv
@@ -1026,7 +1028,8 @@ class Flask(Scaffold):
                 rv.status = status
             else:
                 rv.status_code = status
-            check_status(rv.status_code, rv.status)
+            if not 100 <= rv.status_code <= 999:
+                check_status(rv.status_code, rv.status)
         if headers:
             rv.headers.update(headers)
         return cast(Response, rv)

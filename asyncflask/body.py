@@ -49,6 +49,7 @@ class Body:
     :param receive: the server's ASGI ``receive``.
     """
 
+    _failed: BaseException | None = None
     _replayed = False
     _replay_ended = False
 
@@ -97,18 +98,30 @@ class Body:
                 }
         return await outside(self._receive)
 
-    async def receive(self) -> None:
+    async def receive_directly(self) -> None:
+        """`receive`, for a caller in the server's own context, before the request's has been made. What goes
+        wrong is raised by the next `receive`, where the request can be torn down."""
+        try:
+            await self.receive(directly=True)
+        except BaseException as error:
+            self._failed = error
+
+    async def receive(self, *, directly: bool = False) -> None:
         """Receive what has not arrived yet, and keep it.
 
         What a client did wrong is kept for the moment when the body is read, as
         Flask does: a view that does not read it is not disturbed.
 
+        :param directly: the caller is in the server's own context.
         :raises ClientDisconnected: when the client goes away before the end.
         """
+        if self._failed is not None:
+            failed, self._failed = self._failed, None
+            raise failed
         if self.complete or self.refused is not None or self.is_announced_too_large():
             return
         try:
-            while chunk := await self.next_chunk():
+            while not self.complete and (chunk := await self.next_chunk(directly=directly)):
                 if self._file is not None:
                     await anyio.to_thread.run_sync(self._file.write, chunk)
                     continue
@@ -126,9 +139,10 @@ class Body:
         except (BadRequest, RequestEntityTooLarge) as error:
             self.refused = error
 
-    async def next_chunk(self) -> bytes:
+    async def next_chunk(self, *, directly: bool = False) -> bytes:
         """The next chunk, empty at the end. No more is asked of the server than is taken from here.
 
+        :param directly: the caller is in the server's own context.
         :raises RequestEntityTooLarge: past ``MAX_CONTENT_LENGTH``, with or without a Content-Length.
         :raises ClientDisconnected: when the client goes away before the end.
         """
@@ -138,7 +152,7 @@ class Body:
         while not self.complete:
             if limit is not None and self.size > limit:
                 raise RequestEntityTooLarge()
-            message = await outside(self._receive)
+            message = await (self._receive() if directly else outside(self._receive))
             if message["type"] == "http.disconnect":
                 raise ClientDisconnected()
             chunk: bytes = message.get("body", b"")

@@ -64,7 +64,9 @@ def active_walk() -> Walk | None:
 
 def current_walk() -> Walk:
     """The walk that the calling framework coroutine is part of."""
-    walk = active_walk()
+    walk = _inner_walk.get()
+    if walk is None:
+        walk = _cv_request.get().walk
     assert walk is not None, "called outside of a walk"
     return walk
 

@@ -18,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 from .concurrency import Walk, is_async
 from .globals import _cv_app, _cv_request
 from .lazy import lazy
+from .sessions import SecureCookieSessionInterface
 from .signals import appcontext_popped, appcontext_pushed
 
 if TYPE_CHECKING:
@@ -187,6 +188,7 @@ class RequestContext:
         if request is None:
             request = app.request_class(environ)
             request.json_module = app.json
+            request._app = app
         self.request: Request = request
         if session is not None:
             self._session = session
@@ -216,7 +218,10 @@ class RequestContext:
     def open_session(self) -> Any:
         """Open the session now, from sync code, without marking it as accessed."""
         interface = self.app.session_interface
-        session = self.app.ensure_sync(interface.open_session)(self.app, self.request)
+        if type(interface) is SecureCookieSessionInterface:
+            session = interface.open_session(self.app, self.request)
+        else:
+            session = self.app.ensure_sync(interface.open_session)(self.app, self.request)
         if session is None:
             session = interface.make_null_session(self.app)
         self._session = session

@@ -35,24 +35,41 @@ function that is to run in a thread of your own with
 
 
 class LocalProxy(WerkzeugLocalProxy[Any]):
-    """Werkzeug's, whose most used operations take fewer steps than Werkzeug's general way."""
+    """Werkzeug's; those that `_proxy` makes take fewer steps for what is done with them most."""
 
     __slots__ = ()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._get_current_object(), name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._get_current_object(), name, value)
+def _proxy(variable: ContextVar[Any], attribute: str, message: str) -> Any:
+    """A proxy for what a context variable holds in an attribute.
 
-    def __getitem__(self, key: Any) -> Any:
-        return self._get_current_object()[key]
+    Werkzeug's general way to it are two functions and a getter; here it is the one that Python calls anyway.
+    """
+    get = variable.get
 
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self._get_current_object()[key] = value
+    class Proxy(LocalProxy):
+        __slots__ = ()
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._get_current_object()
+        def __getattr__(self, name: str) -> Any:
+            context = get(None)
+            if context is None:
+                return getattr(self._get_current_object(), name)  # which says what is missing
+            return getattr(getattr(context, attribute), name)
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            setattr(self._get_current_object(), name, value)
+
+        def __getitem__(self, key: Any) -> Any:
+            return self._get_current_object()[key]
+
+        def __setitem__(self, key: Any, value: Any) -> None:
+            self._get_current_object()[key] = value
+
+        def __contains__(self, key: object) -> bool:
+            return key in self._get_current_object()
+
+    Proxy.__name__ = Proxy.__qualname__ = LocalProxy.__name__
+    return Proxy(variable, attribute, unbound_message=message)
 
 
 _no_websocket_msg = """\
@@ -73,13 +90,13 @@ _cv_app: ContextVar[AppContext] = ContextVar("asyncflask.app_ctx")
 _cv_request: ContextVar[RequestContext] = ContextVar("asyncflask.request_ctx")
 
 app_ctx: AppContext = LocalProxy(_cv_app, unbound_message=_no_app_msg)  # type: ignore[assignment]
-current_app: Flask = LocalProxy(_cv_app, "app", unbound_message=_no_app_msg)  # type: ignore[assignment]
-g: _AppCtxGlobals = LocalProxy(_cv_app, "g", unbound_message=_no_app_msg)  # type: ignore[assignment]
+current_app: Flask = _proxy(_cv_app, "app", _no_app_msg)
+g: _AppCtxGlobals = _proxy(_cv_app, "g", _no_app_msg)
 
 request_ctx: RequestContext = LocalProxy(_cv_request, unbound_message=_no_req_msg)  # type: ignore[assignment]
 websocket: Websocket = LocalProxy(_websocket, unbound_message=_no_websocket_msg)  # type: ignore[assignment]
-request: Request = LocalProxy(_cv_request, "request", unbound_message=_no_req_msg)  # type: ignore[assignment]
-session: SessionMixin = LocalProxy(_cv_request, "session", unbound_message=_no_req_msg)  # type: ignore[assignment]
+request: Request = _proxy(_cv_request, "request", _no_req_msg)
+session: SessionMixin = _proxy(_cv_request, "session", _no_req_msg)
 
 
 if not TYPE_CHECKING:  # for a type checker there are no such names

@@ -249,6 +249,8 @@ class RouteMatcher:
             if found is not None:
                 return found
         parts = path.split("/")
+        if self._leads_nowhere(parts):
+            return NOWHERE if path[:1] == "/" and "//" not in path else None
         try:
             found = self._follow(self._root, parts, 0, (), method, websocket)
             if found is None:
@@ -260,6 +262,18 @@ class RouteMatcher:
         except _Unknown:
             return None
         return found if found[0].is_plain else None
+
+    def _leads_nowhere(self, parts: list[str]) -> bool:
+        """Whether the first parts of a path tell already that no rule is for it: the way of most 404s."""
+        node = self._root
+        for part in parts:
+            if node is None or node.dynamic:
+                return False
+            child = node.static.get(part)
+            if child is None:
+                return part != ""  # at the end there may be a rule that does without the slash
+            node = child
+        return False
 
     @staticmethod
     def _last_part(node: _Node, part: str, method: str, websocket: bool) -> Found | None:

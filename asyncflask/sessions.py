@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug.datastructures import CallbackDict
@@ -94,31 +94,38 @@ class SessionInterface:
 
     def get_cookie_name(self, app: Flask) -> str:
         """``SESSION_COOKIE_NAME``."""
-        return cast(str, app.config["SESSION_COOKIE_NAME"])
+        name: str = app.config["SESSION_COOKIE_NAME"]
+        return name
 
     def get_cookie_domain(self, app: Flask) -> str | None:
         """``SESSION_COOKIE_DOMAIN``. Without one the browser sends the cookie to the exact host only."""
-        return cast("str | None", app.config["SESSION_COOKIE_DOMAIN"])
+        domain: str | None = app.config["SESSION_COOKIE_DOMAIN"]
+        return domain
 
     def get_cookie_path(self, app: Flask) -> str:
         """``SESSION_COOKIE_PATH``, else ``APPLICATION_ROOT``."""
-        return cast(str, app.config["SESSION_COOKIE_PATH"] or app.config["APPLICATION_ROOT"])
+        path: str = app.config["SESSION_COOKIE_PATH"] or app.config["APPLICATION_ROOT"]
+        return path
 
     def get_cookie_httponly(self, app: Flask) -> bool:
         """``SESSION_COOKIE_HTTPONLY``: whether scripts are kept from the cookie."""
-        return cast(bool, app.config["SESSION_COOKIE_HTTPONLY"])
+        httponly: bool = app.config["SESSION_COOKIE_HTTPONLY"]
+        return httponly
 
     def get_cookie_secure(self, app: Flask) -> bool:
         """``SESSION_COOKIE_SECURE``: whether the cookie is for HTTPS only."""
-        return cast(bool, app.config["SESSION_COOKIE_SECURE"])
+        secure: bool = app.config["SESSION_COOKIE_SECURE"]
+        return secure
 
     def get_cookie_samesite(self, app: Flask) -> str | None:
         """``SESSION_COOKIE_SAMESITE``: "Strict", "Lax" or None."""
-        return cast("str | None", app.config["SESSION_COOKIE_SAMESITE"])
+        samesite: str | None = app.config["SESSION_COOKIE_SAMESITE"]
+        return samesite
 
     def get_cookie_partitioned(self, app: Flask) -> bool:
         """``SESSION_COOKIE_PARTITIONED``: whether embedded pages keep the cookie per embedding site."""
-        return cast(bool, app.config["SESSION_COOKIE_PARTITIONED"])
+        partitioned: bool = app.config["SESSION_COOKIE_PARTITIONED"]
+        return partitioned
 
     def get_expiration_time(self, app: Flask, session: Any) -> datetime | None:
         """When the cookie ends: with the browser (None), or with the lifetime of a permanent session."""
@@ -177,7 +184,8 @@ class SecureCookieSessionInterface(SessionInterface):
         # Making one takes longer than signing with it.
         kept = app._signing_serializer
         if kept is not None and kept[0] == made_for:
-            return cast(URLSafeTimedSerializer, kept[1])
+            made: URLSafeTimedSerializer = kept[1]
+            return made
         serializer = CookieSerializer(
             [*(fallbacks or ()), secret_key],  # itsdangerous signs with the last
             salt=self.salt,
@@ -203,15 +211,16 @@ class SecureCookieSessionInterface(SessionInterface):
         return self.session_class()
 
     def save_session(self, app: Flask, session: Any, response: Response) -> None:
-        if session.accessed or session.modified:
+        used = session.accessed or session.modified
+        if used:
             vary_by_cookie(response)
         if not session:
             if session.modified:
                 response.delete_cookie(self.get_cookie_name(app), **self._attributes(app))
         elif self.should_set_cookie(app, session):
-            if not session.accessed and not session.modified:
+            if not used:
                 vary_by_cookie(response)
-            serializer = cast(URLSafeTimedSerializer, self.get_signing_serializer(app))
+            serializer: Any = self.get_signing_serializer(app)
             set_signed_cookie(
                 response,
                 self.get_cookie_name(app),
@@ -241,11 +250,12 @@ def _pattern_of_cookie(name: str) -> re.Pattern[bytes]:
 def signed_cookie(request: Request, name: str) -> str | None:
     """A cookie of the request, found without reading the others when it is what signing makes."""
     if "cookies" not in request.__dict__:
-        headers = [value for header, value in request.scope["headers"] if header == b"cookie"]
-        if not headers:
+        header = request.raw_headers.get(b"cookie")
+        if header is None:
             return None
-        if len(headers) == 1 and b'"' not in headers[0]:
-            found = _pattern_of_cookie(name).search(headers[0])
+        # A raw header is the last of its name; HTTP/2 may bring several (RFC 9113 section 8.2.3).
+        if b'"' not in header and len(request.raw_headers) == len(request.scope["headers"]):
+            found = _pattern_of_cookie(name).search(header)
             if found is not None:
                 return found[1].decode()
     return request.cookies.get(name)
@@ -262,16 +272,17 @@ def set_signed_cookie(
     """`Response.set_cookie` for a value that needs no quotes, as that of a signed cookie."""
     if expires is None and type(response).set_cookie is WerkzeugResponse.set_cookie:
         cookie = f"{name}={value}{_attributes_of_cookie(**attributes)}"
-        if len(cookie) <= 4093 and cookie.isascii():
-            response.headers.add("Set-Cookie", cookie)
+        if len(cookie) <= 4093 and cookie.isascii() and "\n" not in cookie and "\r" not in cookie:
+            response.headers._list.append(("Set-Cookie", cookie))
             return
     response.set_cookie(name, value, expires=expires, **attributes)
 
 
 def vary_by_cookie(response: Response) -> None:
     """Note that the response depends on the cookie (RFC 9110 section 12.5.5)."""
-    headers = response.headers
-    if any(name.lower() == "vary" for name, _ in headers._list):
-        response.vary.add("Cookie")
-    else:
-        headers._list.append(("Vary", "Cookie"))
+    items = response.headers._list
+    for name, _ in items:
+        if len(name) == 4 and name.lower() == "vary":
+            response.vary.add("Cookie")
+            return
+    items.append(("Vary", "Cookie"))

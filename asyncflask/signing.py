@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import zlib
-from binascii import b2a_base64
+from binascii import a2b_base64, b2a_base64
+from contextlib import suppress
 from typing import Any, TypeGuard
 
 from itsdangerous import Signer, TimestampSigner, URLSafeTimedSerializer
-from itsdangerous.encoding import base64_decode, bytes_to_int, int_to_bytes, want_bytes
+from itsdangerous.encoding import want_bytes
 from itsdangerous.signer import HMACAlgorithm
 
 
@@ -60,9 +61,9 @@ class CookieSerializer(URLSafeTimedSerializer):
         if self.serializer_kwargs or not _is_usual(signer):
             return super().dumps(obj, salt)
         text = want_bytes(self.serializer.dumps(obj))
-        compressed = zlib.compress(text)
+        compressed = compress(text)
         payload = b"." + _encode(compressed) if len(compressed) < len(text) - 1 else _encode(text)
-        signed = payload + b"." + _encode(int_to_bytes(signer.get_timestamp()))
+        signed = payload + b"." + _encode(_bytes_of(signer.get_timestamp()))
         return (signed + b"." + _encode(hmac.digest(signer.derive_key(), signed, "sha1"))).decode()
 
     def loads(  # type: ignore[override]
@@ -75,6 +76,9 @@ class CookieSerializer(URLSafeTimedSerializer):
         if max_age is not None and not return_timestamp and salt is None:
             payload = self._payload_of(want_bytes(s), max_age)
             if payload is not None:
+                if payload[:1] != b"." and type(self).load_payload is URLSafeTimedSerializer.load_payload:
+                    with suppress(Exception):  # `load_payload` says what is wrong
+                        return self.serializer.loads(_decode(payload).decode())
                 return self.load_payload(payload)
         return super().loads(s, max_age, return_timestamp, salt)
 
@@ -89,7 +93,7 @@ class CookieSerializer(URLSafeTimedSerializer):
         expected = _encode(hmac.digest(signer.derive_key(), signed, "sha1"))
         if not hmac.compare_digest(signature, expected):
             return None
-        age = signer.get_timestamp() - bytes_to_int(base64_decode(stamp))
+        age = signer.get_timestamp() - int.from_bytes(_decode(stamp), "big")
         return payload if 0 <= age <= max_age else None
 
 
@@ -103,4 +107,27 @@ def _encode(data: bytes) -> bytes:
     return b2a_base64(data, newline=False).rstrip(b"=").translate(_URL_SAFE)
 
 
+def _decode(data: bytes) -> bytes:
+    """The reverse; ValueError for what is none."""
+    return a2b_base64(data.translate(_USUAL) + b"==="[: -len(data) % 4])
+
+
+def _bytes_of(number: int) -> bytes:
+    return number.to_bytes((number.bit_length() + 7) // 8, "big")
+
+
+def compress(text: bytes) -> bytes:
+    """`zlib.compress`, with memory for a short text only: 40 KB instead of 256 KB, which the allocator
+    takes from the system and gives back each time, at several times the cost of compressing."""
+    if len(text) > 700:  # the window reaches back that far
+        return zlib.compress(text)
+    compressor = zlib.compressobj(wbits=-10, memLevel=_MEMORY_LEVEL)
+    deflated = compressor.compress(text) + compressor.flush()
+    return b"\x78\x9c" + deflated + zlib.adler32(text).to_bytes(4, "big")
+
+
+#: With it the output is that of `zlib.compress`; with less, hash collisions now and then hide a match.
+_MEMORY_LEVEL = 7
+
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_USUAL = bytes.maketrans(b"-_", b"+/")

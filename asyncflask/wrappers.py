@@ -14,10 +14,17 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
 from starlette.datastructures import State
-from werkzeug.datastructures import Authorization, Headers, IfRange, ImmutableMultiDict, MultiDict
+from werkzeug.datastructures import (
+    Authorization,
+    FileStorage,
+    Headers,
+    IfRange,
+    ImmutableMultiDict,
+    MultiDict,
+)
 from werkzeug.datastructures.mixins import ImmutableHeadersMixin
 from werkzeug.exceptions import BadRequest, BadRequestKeyError, HTTPException, RequestEntityTooLarge
-from werkzeug.http import parse_date, remove_entity_headers
+from werkzeug.http import HTTP_STATUS_CODES, parse_date, remove_entity_headers
 from werkzeug.sansio.utils import get_host
 from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Request as RequestBase
@@ -35,6 +42,8 @@ from .typing import Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from werkzeug.routing import Rule
+
+    from .app import Flask
 
 
 class RequestHeaders(ImmutableHeadersMixin, Headers):  # type: ignore[misc]
@@ -101,8 +110,13 @@ class _Limit:
         value = getattr(request, self._attribute)
         if value is not None:
             return value
-        app_ctx = _cv_app.get(None)
-        return self._default if app_ctx is None else app_ctx.app.config[self._config_name]
+        app = request._app
+        if app is None:
+            app_ctx = _cv_app.get(None)
+            if app_ctx is None:
+                return self._default
+            app = app_ctx.app
+        return app.config[self._config_name]
 
     def __set__(self, request: Request, value: int | None) -> None:
         setattr(request, self._attribute, value)
@@ -151,6 +165,8 @@ class Request(RequestBase):
 
     json_module: Any = json
 
+    #: The application that serves the request; None when it was made by hand.
+    _app: Flask | None = None
     #: The rule that matched; its ``methods`` say what is allowed.
     url_rule: Rule | None = None
     #: What the rule took from the path, None when none matched.
@@ -346,6 +362,12 @@ class Request(RequestBase):
         self._opened_body = body
         return body
 
+    @property
+    def is_received(self) -> bool:
+        """Whether the whole body is here."""
+        body = self._opened_body
+        return body is not None and body.complete
+
     def _needs_no_announcement(self) -> bool:
         # Over HTTP/2 and later a body may come without a header that says so.
         return self.method != "HEAD" and self.scope.get("http_version", "1.1")[0] not in "01"
@@ -416,32 +438,46 @@ class Request(RequestBase):
             content = self.body.content()
             if content is not None:
                 self._cached_data = content
-                self.__dict__["stream"] = MemoryStream()  # it has been read to its end
+                self.stream = MemoryStream()  # it has been read to its end
+                if not as_text:
+                    return content
         return super().get_data(cache, as_text, parse_form_data)  # type: ignore[call-overload, no-any-return]
 
     @property
     def want_form_data_parsed(self) -> bool:
         return b"content-type" in self.raw_headers
 
+    @lazy
+    def form(self) -> ImmutableMultiDict[str, str]:
+        """The fields of a form in the body; `parameter_storage_class` is their type.
+
+        :raises RequestEntityTooLarge: past one of the limits.
+        :raises BadRequest: when the form is malformed.
+        """
+        self._load_form_data()
+        return self.form
+
+    @lazy
+    def files(self) -> ImmutableMultiDict[str, FileStorage]:
+        """The files of a multipart form in the body; errors as from `form`."""
+        self._load_form_data()
+        return self.files
+
     def _load_form_data(self) -> None:
-        values = self.__dict__
-        if "form" in values:
+        if "form" in self.__dict__:
             return
-        values["form"], values["files"] = self._parse_form()
-        self._has_files = bool(values["files"])
+        self.form, self.files = self._parse_form()
+        if self.files:
+            self._has_files = True
+            return
         app_ctx = _cv_app.get(None)
-        if (
-            app_ctx is not None
-            and app_ctx.app.debug
-            and not self.files
-            and self.mimetype != "multipart/form-data"
-        ):
+        if app_ctx is not None and app_ctx.app.config["DEBUG"] and self.mimetype != "multipart/form-data":
             from .debughelpers import attach_enctype_error_multidict
 
             attach_enctype_error_multidict(self)
 
-    def _parse_form(self) -> tuple[MultiDict[str, str], MultiDict[str, Any]]:
-        new = self.parameter_storage_class
+    def _parse_form(self) -> tuple[ImmutableMultiDict[str, str], ImmutableMultiDict[str, Any]]:
+        new: Any = self.parameter_storage_class
         mimetype = self.mimetype if self.want_form_data_parsed else ""
         if mimetype == "multipart/form-data":
             parts = None
@@ -472,7 +508,7 @@ class Request(RequestBase):
         content = None if self.streams_body or self.shallow else self.body.content()
         if content is None:
             return self._get_stream_for_parsing().read()
-        self.__dict__["stream"] = MemoryStream()  # it has been read to its end
+        self.stream = MemoryStream()  # it has been read to its end
         return content
 
     def on_json_loading_failed(self, e: ValueError | None) -> Any:
@@ -494,12 +530,27 @@ class Request(RequestBase):
         :raises UnsupportedMediaType: 415, when the content type is not JSON.
         :raises BadRequest: 400, when the body is not JSON, or nested too deeply.
         """
+        if cache and self._cached_json[silent] is not Ellipsis:
+            return self._cached_json[silent]
+        if not (force or self.is_json):
+            return None if silent else self.on_json_loading_failed(None)
+        data = self.get_data(cache=cache)
+        module = self.json_module
+        if module is json and self._app is not None:
+            module = self._app.json
         try:
-            return super().get_json(force=force, silent=silent, cache=cache)
-        except RecursionError:
-            if silent:
-                return None
-            return self.on_json_loading_failed(ValueError("nested too deeply"))
+            value = module.loads(data)
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, RecursionError):
+                error = ValueError("nested too deeply")
+            value = None if silent else self.on_json_loading_failed(error)
+            if cache:
+                kept = self._cached_json
+                self._cached_json = (kept[0], value) if silent else (value, kept[1])
+            return value
+        if cache:
+            self._cached_json = (value, value)
+        return value
 
     def has_something_to_close(self) -> bool:
         """Whether there are files: uploaded ones, the body on disk."""
@@ -531,8 +582,10 @@ class Request(RequestBase):
     @property
     def blueprints(self) -> list[str]:
         """The names of the blueprint and of those that it is nested in, innermost first."""
-        name = self.blueprint
-        return [] if name is None else _blueprint_path(name)
+        rule = self.url_rule
+        if rule is None or "." not in rule.endpoint:
+            return []
+        return _blueprint_path(rule.endpoint.rpartition(".")[0])
 
 
 def parse_urlencoded(text: str) -> list[tuple[str, str]]:
@@ -623,6 +676,19 @@ class Response(ResponseBase):
         )
         cls._has_own_headers = cls.get_wsgi_headers is not ResponseBase.get_wsgi_headers
         cls._has_own_close = cls.close is not ResponseBase.close
+
+    @property
+    def status_code(self) -> int:
+        """The HTTP status code as a number."""
+        return self._status_code
+
+    @status_code.setter
+    def status_code(self, code: int) -> None:
+        status = _statuses.get(code)
+        if status is None:
+            self.status = code
+        else:
+            self._status, self._status_code = status, code
 
     # What `of` leaves as it is.
     _status = "200 OK"
@@ -841,6 +907,9 @@ class Response(ResponseBase):
         if errors:
             raise errors[0]
 
+
+#: Status lines by their codes.
+_statuses = {code: f"{code} {phrase.upper()}" for code, phrase in HTTP_STATUS_CODES.items()}
 
 #: Where an environ has dates that a conditional response looks at.
 _DATES = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE")

@@ -105,6 +105,11 @@ def _content_type(mimetype: str) -> str:
     return get_content_type(mimetype, "utf-8")
 
 
+@lru_cache(8)
+def _raw_content_type(mimetype: str) -> bytes:
+    return _content_type(mimetype).encode()
+
+
 class _Encoder(json.JSONEncoder):
     """A `json.JSONEncoder` that is made once and used for many values.
 
@@ -133,9 +138,19 @@ class _Encoder(json.JSONEncoder):
         return super().encode(o)
 
 
-#: What JSON begins with; a byte order mark does not.
-_STARTS = frozenset(bytes([byte]) for byte in b'{["-0123456789tfn \t\r\n')
-_decode = json.JSONDecoder().decode
+#: What UTF-8 text of a JSON object or array begins with; a byte order mark does not.
+_STARTS = frozenset((b"{", b"["))
+_scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+
+
+def scan(text: str) -> Any:
+    """`json.loads` for text that is nothing but a value, with none of what it does for other input."""
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        end = -1
+    return value if end == len(text) else json.loads(text)
+
 
 _COMPACT = {"separators": (",", ":")}
 
@@ -179,15 +194,19 @@ class DefaultJSONProvider(JSONProvider):
             if made is None or made[0] != settings:
                 made = self._usual_encoder = settings, self._make_encoder()
         elif kwargs == _COMPACT:
-            settings = (self.default, self.ensure_ascii, self.sort_keys)
-            made = self._compact_encoder
-            if made is None or made[0] != settings:
-                made = self._compact_encoder = settings, self._make_encoder(**_COMPACT)
+            return self._dumps_compact(obj)
         else:
             kwargs.setdefault("default", self.default)
             kwargs.setdefault("ensure_ascii", self.ensure_ascii)
             kwargs.setdefault("sort_keys", self.sort_keys)
             return json.dumps(obj, **kwargs)
+        return made[1].encode(obj)
+
+    def _dumps_compact(self, obj: Any) -> str:
+        settings = (self.default, self.ensure_ascii, self.sort_keys)
+        made = self._compact_encoder
+        if made is None or made[0] != settings:
+            made = self._compact_encoder = settings, self._make_encoder(**_COMPACT)
         return made[1].encode(obj)
 
     def _make_encoder(self, **settings: Any) -> _Encoder:
@@ -203,9 +222,12 @@ class DefaultJSONProvider(JSONProvider):
         :raises ValueError: when it is not JSON.
         :raises RecursionError: when it nests too deep.
         """
-        if not kwargs and isinstance(s, bytes) and s[:1] in _STARTS and b"\0" not in s[:4]:
-            # As `json.loads` goes on once it has found out that this is UTF-8.
-            return _decode(s.decode("utf-8", "surrogatepass"))
+        if not kwargs:
+            if type(s) is str:
+                return scan(s)
+            if type(s) is bytes and s[:1] in _STARTS and b"\0" not in s[:4]:
+                # As `json.loads` goes on once it has found out that this is UTF-8.
+                return scan(s.decode("utf-8", "surrogatepass"))
         return json.loads(s, **kwargs)
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
@@ -223,10 +245,12 @@ class DefaultJSONProvider(JSONProvider):
         """The body of `response`."""
         if self.compact is False or (self.compact is None and self._app.config["DEBUG"]):
             text = self.dumps(obj, indent=2)
+        elif type(self).dumps is DefaultJSONProvider.dumps:
+            text = self._dumps_compact(obj)
         else:
             text = self.dumps(obj, **_COMPACT)
         return f"{text}\n".encode()
 
     def response_content_type(self) -> bytes:
         """The content type of `response`."""
-        return _content_type(self.mimetype).encode()
+        return _raw_content_type(self.mimetype)

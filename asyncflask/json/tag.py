@@ -280,11 +280,19 @@ class TaggedJSONSerializer:
             items = value
         else:
             return kind in _SCALARS
-        return all(self._is_plain(item) for item in items if type(item) not in _SCALARS)
+        for item in items:
+            if type(item) not in _SCALARS and not self._is_plain(item):
+                return False
+        return True
 
     def _untag_scan(self, value: Any) -> Any:
         # The items before their container: what a tag is given to read holds values already.
         scan = self._untag_scan
+        if type(value) is dict:  # nobody else's yet, so it may be changed
+            for key, item in value.items():
+                if isinstance(item, _CONTAINERS):
+                    value[key] = scan(item)
+            return self.untag(value)
         if isinstance(value, dict):
             return self.untag({k: scan(v) if isinstance(v, _CONTAINERS) else v for k, v in value.items()})
         if isinstance(value, list):

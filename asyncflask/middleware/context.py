@@ -118,17 +118,23 @@ class ContextMiddleware:
             other = self.websockets if scope["type"] == "websocket" else self.router
             await other(scope, receive, send)
             return
+        flask = self.flask
+        request: Request | None = None
         if _cv_request.get(None) is None and _inner_walk.get() is None:
-            walk = Walk(copy_context(), self.flask.worker_pool)
+            walk = Walk(copy_context(), flask.worker_pool)
+            if scope["method"] != "GET" and flask.request_class is Request:
+                # A usual body is received right here, in the server's context, before there is another.
+                request = Request(scope, receive=receive)
+                request._app = flask
+                if request.has_body and self.match(request) and self.takes_body(request):
+                    await request.body.receive_directly()
         else:
-            walk = Walk(leave_inner_walk(), self.flask.worker_pool, lent_worker())
+            walk = Walk(leave_inner_walk(), flask.worker_pool, lent_worker())
         walk.is_served = True
-        if scope["method"] != "GET":
-            walk.server_context = copy_context()  # to receive a body in
         response: Response | Plain | None
         try:
             try:
-                asked = walk.begin(self.walk(walk, scope, receive, send))
+                asked = walk.begin(self.walk(walk, scope, receive, send, request))
             except StopIteration as end:  # nothing in it had to wait
                 response = end.value
             else:
@@ -144,11 +150,34 @@ class ContextMiddleware:
             for start in walk.afterwards:
                 start()
 
-    async def walk(self, walk: Walk, scope: Scope, receive: Receive, send: Send) -> Response | Plain | None:
-        """Everything up to the response that is to be sent; None when it has been sent already."""
+    def takes_body(self, request: Request) -> bool:
+        """Whether the body of a request whose route is known is received for the view."""
+        return not (
+            request.streams_body
+            or request.passes_body_on
+            or request.routing_exception is not None
+            or (self.has_no_static_files and self.flask.mounts)
+            or request.body.is_announced_too_large()
+        )
+
+    async def walk(
+        self,
+        walk: Walk,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        request: Request | None,
+    ) -> Response | Plain | None:
+        """Everything up to the response that is to be sent.
+
+        :param request: the request, if it has been made already.
+        :returns: the response, or None when it has been sent already.
+        """
         flask = self.flask
-        request = flask.request_class(scope)
-        request._receive = receive
+        if request is None:
+            request = flask.request_class(scope)
+            request._receive = receive
+            request._app = flask
         ctx = RequestContext(flask, scope, request)
         ctx.walk = walk
         # A server's context is nobody's; the test client's is the test's own, and its `g` is to be seen.
@@ -175,21 +204,17 @@ class ContextMiddleware:
         try:
             if Signal.in_use and not borrowed and appcontext_pushed.receivers:
                 await emit(appcontext_pushed, flask)
-            if not self.match(request):
+            is_matched = request.url_rule is not None or request.routing_exception is not None
+            if not is_matched and not self.match(request):
                 await self.match_with_werkzeug(ctx, walk)
             if flask.mounts and (request.routing_exception is not None or self.has_no_static_files):
                 self.match_mount(request)
-            if request.has_body and (
-                request.streams_body
-                or request.passes_body_on
-                or request.routing_exception is not None
-                or request.body.is_announced_too_large()
-            ):
+            if request.has_body and not (request.is_received or self.takes_body(request)):
                 walk.is_bridged = True  # `request.form` may have to wait for the body
             view = self.shortcut(ctx, walk)
             if view is not None:
                 try:
-                    if request.has_body:
+                    if request.has_body and not request.is_received:
                         await request.body.receive()
                     view_args: Any = request.view_args
                     walk.on_wait = ctx

@@ -64,11 +64,16 @@ class BeforeRequestMiddleware:
         return await self.app(scope, receive, send)
 
 
+#: The names under which functions are kept when there is no blueprint.
+_APPLICATION = (None,)
+
+
 async def preprocess_request(app: Flask, ctx: RequestContext) -> Any:
     """Call the URL value preprocessors, then the `before_request` functions until one gives a value."""
     walk = current_walk()
     request = ctx.request
-    names = (None, *reversed(request.blueprints))
+    blueprints = request.blueprints
+    names = (None, *reversed(blueprints)) if blueprints else _APPLICATION
     if app.url_value_preprocessors:
         for name in names:
             for func in app.url_value_preprocessors.get(name, ()):
@@ -120,7 +125,7 @@ class AfterRequestMiddleware:
                     or has_session_to_save(flask, ctx)
                 ):
                     return response
-                value = response
+                return await pass_hooks(flask, ctx, response)
             return await finalize_request(flask, value)
         except Exception as error:
             if sender is not None and sender.started:
@@ -140,19 +145,25 @@ async def finalize_request(app: Flask, value: Any, from_error_handler: bool = Fa
     if callable(value) and not isinstance(value, WerkzeugResponse | HTTPException):
         await current_walk().to_thread()  # a WSGI application
     response = app.make_response(value)
+    ctx = _cv_request.get()
+    if not from_error_handler:
+        return await pass_hooks(app, ctx, response)
     try:
-        ctx = _cv_request.get()
-        replaced = overridden(app, "process_response")
-        if replaced is not None:
-            response = await current_walk().call(replaced, response)
-        elif app.after_request_funcs or ctx._after_request_functions or has_session_to_save(app, ctx):
-            response = await process_response(app, ctx, response)
-        if request_finished.receivers:
-            await emit(request_finished, app, response=response)
+        response = await pass_hooks(app, ctx, response)
     except Exception:
-        if not from_error_handler:
-            raise
         app.logger.exception("Request finalizing failed with an error while handling an error")
+    return response
+
+
+async def pass_hooks(app: Flask, ctx: RequestContext, response: Response) -> Response:
+    """Let the hooks and the session add to a response, and tell those who want to know of it."""
+    replaced = overridden(app, "process_response")
+    if replaced is not None:
+        response = await current_walk().call(replaced, response)
+    elif app.after_request_funcs or ctx._after_request_functions or has_session_to_save(app, ctx):
+        response = await process_response(app, ctx, response)
+    if request_finished.receivers:
+        await emit(request_finished, app, response=response)
     return response
 
 
@@ -162,7 +173,7 @@ async def process_response(app: Flask, ctx: RequestContext, response: Response) 
         walk = current_walk()
         functions = list(ctx._after_request_functions)
         for name in (*ctx.request.blueprints, None):
-            functions.extend(reversed(app.after_request_funcs.get(name, ())))
+            functions += app.after_request_funcs.get(name, ())[::-1]
         for func in functions:
             straight = is_async(func) and not walk.in_thread and not walk.is_bridged
             response = await (func(response) if straight else walk.call(func, response))
@@ -209,11 +220,5 @@ class _Sender:
         for name, value in message.get("headers", ()):
             response.headers.add(name.decode("latin-1"), value.decode("latin-1"))
         response.automatically_set_content_length = False
-        replaced = overridden(self._app, "process_response")
-        if replaced is not None:
-            response = await current_walk().call(replaced, response)
-        else:
-            response = await process_response(self._app, self._ctx, response)
-        if request_finished.receivers:
-            await emit(request_finished, self._app, response=response)
+        response = await pass_hooks(self._app, self._ctx, response)
         return {**message, "status": response.status_code, "headers": response.asgi_headers()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..concurrency import current_walk
 from ..ctx import RequestContext
 from ..globals import _cv_request
-from ..sessions import SecureCookieSessionInterface, SessionInterface
+from ..sessions import SecureCookieSession, SecureCookieSessionInterface, SessionInterface
 from ..typing import Receive, Scope, Send
 from . import Layer
 
@@ -70,9 +70,12 @@ async def save_session(app: Flask, ctx: RequestContext, response: Response) -> N
     interface = app.session_interface
     if ctx._session is None:
         ctx.open_session()
-    if interface.is_null_session(ctx._session):
+    session = ctx._session
+    if type(interface) is SecureCookieSessionInterface and type(session) is SecureCookieSession:
+        interface.save_session(app, session, response)
+    elif interface.is_null_session(session):
         return
-    if is_lazy(interface):
-        interface.save_session(app, ctx._session, response)
+    elif is_lazy(interface):
+        interface.save_session(app, session, response)
     else:
         await current_walk().call(interface.save_session, app, ctx._session, response)

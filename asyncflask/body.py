@@ -50,6 +50,7 @@ class Body:
     """
 
     _failed: BaseException | None = None
+    _next: Message | None = None
     _replayed = False
     _replay_ended = False
 
@@ -102,6 +103,17 @@ class Body:
         """`receive`, for a caller in the server's own context, before the request's has been made. What goes
         wrong is raised by the next `receive`, where the request can be torn down."""
         try:
+            limit = self._request.max_content_length
+            if limit is None:
+                message = await self._receive()
+                chunk: bytes = message.get("body", b"")
+                if message.get("more_body", False) or len(chunk) > MEMORY_SIZE or "body" not in message:
+                    self._next = message
+                else:  # nearly all bodies are like that
+                    self._chunks.append(chunk)
+                    self.size = len(chunk)
+                    self.complete = True
+                    return
             await self.receive(directly=True)
         except BaseException as error:
             self._failed = error
@@ -152,7 +164,10 @@ class Body:
         while not self.complete:
             if limit is not None and self.size > limit:
                 raise RequestEntityTooLarge()
-            message = await (self._receive() if directly else outside(self._receive))
+            if self._next is not None:
+                message, self._next = self._next, None
+            else:
+                message = await (self._receive() if directly else outside(self._receive))
             if message["type"] == "http.disconnect":
                 raise ClientDisconnected()
             chunk: bytes = message.get("body", b"")
@@ -205,7 +220,8 @@ class Body:
 
     def content(self) -> bytes | None:
         """The whole body if it is in memory, else None; errors as from `require`."""
-        self.require()
+        if not self.complete or self.refused is not None or self._request.max_content_length is not None:
+            self.require()
         if self.parts is not None or self._file is not None:
             return None
         chunks = self._chunks

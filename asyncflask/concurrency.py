@@ -485,6 +485,14 @@ class Walk:
             return
 
 
+class ServedWalk(Walk):
+    """The walk of a server's request. Who makes it sets `_context` and `_pool`: a class without an
+    ``__init__`` in Python has its instances in two thirds of the time."""
+
+    is_served = True
+    __init__ = object.__init__
+
+
 async def outside(make: Callable[[], Awaitable[T]]) -> T:
     """Await the server's `receive` or `send` in the server's context.
 

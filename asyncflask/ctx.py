@@ -148,6 +148,13 @@ class AppContext:
             appcontext_popped.send(self.app, _async_wrapper=self.app.waiting)
 
 
+class ServedAppContext(AppContext):
+    """That of a server's request, who makes it sets `app`."""
+
+    held = True
+    __init__ = object.__init__
+
+
 class RequestContext:
     """What belongs to one request: `request` and `session`.
 
@@ -166,8 +173,6 @@ class RequestContext:
     error: BaseException | None = None
     #: What a converter raised while the URL was matched.
     failed: Exception | None = None
-    #: What the view returned and raised, when it has been called before the layers around it.
-    view_outcome: tuple[Any, Exception | None] | None = None
     #: Whether the client went away while the view was waiting, which has cancelled it.
     lost = False
     #: Looks out for the client while the view waits.
@@ -235,7 +240,8 @@ class RequestContext:
 
     def copy(self) -> RequestContext:
         """A context with the same request and session, to be pushed elsewhere."""
-        return self.__class__(self.app, self.request.scope, request=self.request, session=self._session)
+        cls = RequestContext if type(self) is ServedRequestContext else type(self)
+        return cls(self.app, self.request.scope, request=self.request, session=self._session)
 
     def match_request(self) -> None:
         """Find the rule for the request's path. Override to take part in the matching."""
@@ -317,6 +323,13 @@ class RequestContext:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.request.url!r} [{self.request.method}] of {self.app.name}>"
+
+
+class ServedRequestContext(RequestContext):
+    """That of a server's request, who makes it sets `app`, `request` and `walk`."""
+
+    held = True
+    __init__ = object.__init__
 
 
 def _current(exc: BaseException | None) -> BaseException | None:

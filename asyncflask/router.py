@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.routing import Router as StarletteRouter
 
 from .bridge import bridged
-from .concurrency import Walk, current_walk, is_async, is_awaitable
+from .concurrency import Walk, _inner_walk, current_walk, is_async, is_awaitable
 from .globals import _cv_request
 from .middleware import overridden
 from .middleware.disconnect import end_watch
@@ -39,15 +39,6 @@ async def dispatch_request(flask: Flask) -> Any:
     """Call the view, or raise what was wrong with the URL."""
     ctx = _cv_request.get()
     request = ctx.request
-    if ctx.view_outcome is not None:  # `ContextMiddleware` has called it already
-        value, error = ctx.view_outcome
-        ctx.view_outcome = None
-        if error is None:
-            return value
-        try:
-            raise error
-        finally:
-            del error  # or it would refer to itself through its traceback
     if request.routing_exception is not None:
         flask.raise_routing_exception(request)
     rule: Any = request.url_rule
@@ -55,16 +46,18 @@ async def dispatch_request(flask: Flask) -> Any:
         return flask.make_default_options_response()
     view = flask.view_functions[rule.endpoint]
     view_args: Any = request.view_args
-    walk = current_walk()
+    walk = _inner_walk.get() or ctx.walk or current_walk()
     if is_async(view):
-        await walk.to_loop()
+        if walk.in_thread:
+            await walk.to_loop()
         coroutine = view(**view_args)
         walk.on_wait = ctx
         try:
             return await bridged(coroutine) if walk.is_bridged else await coroutine
         finally:
             walk.on_wait = None
-            end_watch(ctx)
+            if ctx.connection is not None:
+                end_watch(ctx)
     walk.on_wait = ctx  # it may be a decorator around an async view
     try:
         return await call_sync_view(walk, rule, view, view_args)

@@ -18,6 +18,7 @@ from werkzeug.http import dump_cookie
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .json.tag import TaggedJSONSerializer
+from .lazy import lazy
 from .signing import CookieSerializer, sha1
 
 if TYPE_CHECKING:
@@ -53,11 +54,11 @@ class SecureCookieSession(CallbackDict[str, Any], SessionMixin):
     accessed = False
 
     def __init__(self, initial: Mapping[str, Any] | None = None) -> None:
-        super().__init__(initial, _set_modified)
+        dict.__init__(self, initial or ())
 
-
-def _set_modified(session: Any) -> None:
-    session.modified = True
+    @staticmethod
+    def on_update(session: SecureCookieSession) -> None:
+        session.modified = True
 
 
 class NullSession(SecureCookieSession):
@@ -225,11 +226,13 @@ class SecureCookieSessionInterface(SessionInterface):
                 response,
                 self.get_cookie_name(app),
                 serializer.dumps(dict(session)),
-                expires=self.get_expiration_time(app, session),
-                **self._attributes(app),
+                self.get_expiration_time(app, session),
+                self._attributes(app),
             )
 
-    def _attributes(self, app: Flask) -> dict[str, Any]:
+    def _attributes(self, app: Flask) -> Mapping[str, Any]:
+        if type(self) is SecureCookieSessionInterface:
+            return _attributes(*map(app.config.__getitem__, _ATTRIBUTES))
         return {
             "domain": self.get_cookie_domain(app),
             "path": self.get_cookie_path(app),
@@ -238,6 +241,39 @@ class SecureCookieSessionInterface(SessionInterface):
             "samesite": self.get_cookie_samesite(app),
             "httponly": self.get_cookie_httponly(app),
         }
+
+
+_ATTRIBUTES = (
+    "SESSION_COOKIE_DOMAIN",
+    "SESSION_COOKIE_PATH",
+    "APPLICATION_ROOT",
+    "SESSION_COOKIE_SECURE",
+    "SESSION_COOKIE_PARTITIONED",
+    "SESSION_COOKIE_SAMESITE",
+    "SESSION_COOKIE_HTTPONLY",
+)
+
+
+class CookieAttributes(dict[str, Any]):
+    """The attributes of a cookie as `Response.set_cookie` takes them, and as they stand in the header."""
+
+    @lazy
+    def text(self) -> str:
+        return dump_cookie("x", "", **self)[2:]
+
+
+@lru_cache(64)
+def _attributes(
+    domain: Any, path: Any, root: Any, secure: Any, partitioned: Any, samesite: Any, httponly: Any
+) -> CookieAttributes:
+    return CookieAttributes(
+        domain=domain,
+        path=path or root,
+        secure=secure,
+        partitioned=partitioned,
+        samesite=samesite,
+        httponly=httponly,
+    )
 
 
 @lru_cache(64)
@@ -261,17 +297,16 @@ def signed_cookie(request: Request, name: str) -> str | None:
     return request.cookies.get(name)
 
 
-@lru_cache(64)
-def _attributes_of_cookie(**attributes: Any) -> str:
-    return dump_cookie("x", "", **attributes)[2:]
-
-
 def set_signed_cookie(
-    response: Response, name: str, value: str, expires: datetime | None, **attributes: Any
+    response: Response, name: str, value: str, expires: datetime | None, attributes: Mapping[str, Any]
 ) -> None:
     """`Response.set_cookie` for a value that needs no quotes, as that of a signed cookie."""
-    if expires is None and type(response).set_cookie is WerkzeugResponse.set_cookie:
-        cookie = f"{name}={value}{_attributes_of_cookie(**attributes)}"
+    if (
+        expires is None
+        and type(attributes) is CookieAttributes
+        and type(response).set_cookie is WerkzeugResponse.set_cookie
+    ):
+        cookie = f"{name}={value}{attributes.text}"
         if len(cookie) <= 4093 and cookie.isascii() and "\n" not in cookie and "\r" not in cookie:
             response.headers._list.append(("Set-Cookie", cookie))
             return

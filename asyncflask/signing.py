@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import zlib
 from binascii import a2b_base64, b2a_base64
-from contextlib import suppress
 from typing import Any, TypeGuard
 
 from itsdangerous import Signer, TimestampSigner, URLSafeTimedSerializer
@@ -47,6 +46,9 @@ class CookieSerializer(URLSafeTimedSerializer):
     default_signer = _Signer
 
     _own_signer: Signer | None = None
+    # What signs now, in the way sessions are signed unless somebody has changed that; then there is none.
+    _key: bytes | None = None
+    _stamp: tuple[int, bytes] = (-1, b"")
 
     def make_signer(self, salt: str | bytes | None = None) -> Signer:
         if salt is not None and salt != self.salt:
@@ -54,17 +56,27 @@ class CookieSerializer(URLSafeTimedSerializer):
         signer = self._own_signer
         if signer is None:
             signer = self._own_signer = super().make_signer(salt)
+            if _is_usual(signer) and not self.serializer_kwargs:
+                self._key = signer.derive_key()
         return signer
 
     def dumps(self, obj: Any, salt: str | bytes | None = None) -> str:
-        signer = self.make_signer(salt)
-        if self.serializer_kwargs or not _is_usual(signer):
+        signer: Any = self._own_signer or self.make_signer()
+        key = self._key
+        if key is None or (salt is not None and salt != self.salt):
             return super().dumps(obj, salt)
-        text = want_bytes(self.serializer.dumps(obj))
-        compressed = compress(text)
+        text: bytes = want_bytes(self.serializer.dumps(obj))
+        compressed = text if is_dense(text) else compress(text)
         payload = b"." + _encode(compressed) if len(compressed) < len(text) - 1 else _encode(text)
-        signed = payload + b"." + _encode(_bytes_of(signer.get_timestamp()))
-        return (signed + b"." + _encode(hmac.digest(signer.derive_key(), signed, "sha1"))).decode()
+        signed = payload + b"." + self._stamp_of(signer.get_timestamp())
+        return (signed + b"." + _signature(key, signed)).decode()
+
+    def _stamp_of(self, now: int) -> bytes:
+        """A time as it stands in a cookie."""
+        stamp = self._stamp
+        if stamp[0] != now:
+            stamp = self._stamp = now, _encode(now.to_bytes((now.bit_length() + 7) // 8, "big"))
+        return stamp[1]
 
     def loads(  # type: ignore[override]
         self,
@@ -74,27 +86,34 @@ class CookieSerializer(URLSafeTimedSerializer):
         salt: str | bytes | None = None,
     ) -> Any:
         if max_age is not None and not return_timestamp and salt is None:
-            payload = self._payload_of(want_bytes(s), max_age)
+            payload = self._payload_of(s.encode() if type(s) is str else want_bytes(s), max_age)
             if payload is not None:
-                if payload[:1] != b"." and type(self).load_payload is URLSafeTimedSerializer.load_payload:
-                    with suppress(Exception):  # `load_payload` says what is wrong
-                        return self.serializer.loads(_decode(payload).decode())
-                return self.load_payload(payload)
+                if payload[:1] == b".":
+                    return self.load_payload(payload)
+                try:
+                    return self.serializer.loads(_decode(payload).decode())
+                except Exception:
+                    return self.load_payload(payload)  # which says what is wrong
         return super().loads(s, max_age, return_timestamp, salt)
 
     def _payload_of(self, cookie: bytes, max_age: int) -> bytes | None:
         """The payload of a cookie that is signed with the current key and of an age that is allowed; for any
         other, itsdangerous says what is wrong with it."""
+        signer: Any = self._own_signer or self.make_signer()
+        key = self._key
         signed, _, signature = cookie.rpartition(b".")
         payload, separator, stamp = signed.rpartition(b".")
-        signer = self.make_signer()
-        if not separator or not 0 < len(stamp) <= 8 or not _is_usual(signer):
+        if key is None or not separator or not 0 < len(stamp) <= 8:
             return None
-        expected = _encode(hmac.digest(signer.derive_key(), signed, "sha1"))
-        if not hmac.compare_digest(signature, expected):
+        if not hmac.compare_digest(signature, _signature(key, signed)):
             return None
         age = signer.get_timestamp() - int.from_bytes(_decode(stamp), "big")
         return payload if 0 <= age <= max_age else None
+
+
+def _signature(key: bytes, signed: bytes) -> bytes:
+    """HMAC-SHA1, whose 20 bytes are 27 letters and one of padding."""
+    return b2a_base64(hmac.digest(key, signed, "sha1"))[:27].translate(_URL_SAFE)
 
 
 def _is_usual(signer: Signer) -> TypeGuard[_Signer]:
@@ -112,8 +131,11 @@ def _decode(data: bytes) -> bytes:
     return a2b_base64(data.translate(_USUAL) + b"==="[: -len(data) % 4])
 
 
-def _bytes_of(number: int) -> bytes:
-    return number.to_bytes((number.bit_length() + 7) // 8, "big")
+def is_dense(text: bytes) -> bool:
+    """Whether a short text has so few letters twice that compressing it cannot gain anything: zlib adds six
+    bytes and deflate another two, and neither saves on a letter that is new (RFC 1950, RFC 1951)."""
+    length = len(text)
+    return length <= 32 and length <= len(set(text)) + 8
 
 
 def compress(text: bytes) -> bytes:

@@ -63,15 +63,14 @@ class Template(BaseTemplate):
     def new_context(
         self, vars: dict[str, Any] | None = None, shared: bool = False, locals: Any = None
     ) -> Context:
-        if not shared and type(self.globals) is ChainMap:
-            # A dict of the globals takes Jinja a look-up in each of the maps for each of the names.
-            merged: dict[str, Any] = {}
-            for names in reversed(self.globals.maps):
-                merged.update(names)
-            if vars:
-                merged.update(vars)
-            vars, shared = merged, True
-        return super().new_context(vars, shared, locals)
+        if shared or locals or type(self.globals) is not ChainMap:
+            return super().new_context(vars, shared, locals)
+        # Of a `ChainMap` Jinja asks for each of the names in each of the maps.
+        names: dict[str, Any] = {}
+        for mapping in reversed(self.globals.maps):
+            names.update(mapping)
+        parent = {**names, **vars} if vars else names
+        return self.environment.context_class(self.environment, parent, self.name, self.blocks, globals=names)
 
 
 class Environment(BaseEnvironment):

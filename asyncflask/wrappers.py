@@ -47,18 +47,32 @@ if TYPE_CHECKING:
 
 
 class RequestHeaders(ImmutableHeadersMixin, Headers):  # type: ignore[misc]
-    """The headers that the client sent; they cannot be changed."""
+    """The headers that the client sent; they cannot be changed.
 
-    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
-        names = _names
-        self._list = [(names.get(name) or _written(name), value.decode("latin-1")) for name, value in raw]
+    :param raw: as they are in the scope.
+    """
+
+    def __init__(self, raw: Sequence[tuple[bytes, bytes]]) -> None:
+        self._raw = raw
 
     @lazy
-    def _first(self) -> dict[str, str]:
-        return {name.lower(): value for name, value in reversed(self._list)}
+    def _list(self) -> list[tuple[str, str]]:
+        names = _names
+        return [(names.get(name) or _written(name), value.decode("latin-1")) for name, value in self._raw]
+
+    @lazy
+    def _first(self) -> dict[bytes, bytes]:
+        return dict(reversed(self._raw))
+
+    def _value_of(self, key: str) -> str | None:
+        try:
+            value = self._first.get(key.lower().encode("latin-1"))
+        except UnicodeEncodeError:
+            return None
+        return None if value is None else value.decode("latin-1")
 
     def get(self, key: str, default: Any = None, type: Callable[[str], Any] | None = None) -> Any:  # type: ignore[override]
-        value = self._first.get(key.lower())
+        value = self._value_of(key)
         if value is None:
             return default
         if type is None:
@@ -69,13 +83,13 @@ class RequestHeaders(ImmutableHeadersMixin, Headers):  # type: ignore[misc]
             return default
 
     def _get_key(self, key: str) -> str:
-        value = self._first.get(key.lower())
+        value = self._value_of(key)
         if value is None:
             raise BadRequestKeyError(key)
         return value
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and key.lower() in self._first
+        return isinstance(key, str) and self._value_of(key) is not None
 
 
 #: Names of headers as they are usually written, by how they come in ASGI.
@@ -283,7 +297,8 @@ class Request(RequestBase):
         """The parameters in the query string. Bytes that are not UTF-8 stay percent-encoded."""
         query = self.query_string.decode(errors="werkzeug.url_quote")
         pairs = parse_urlencoded(query) if query else ()
-        return self.parameter_storage_class(pairs)
+        values: MultiDict[str, str] = multi_dict(self.parameter_storage_class, pairs)
+        return values
 
     @lazy
     def cookies(self) -> ImmutableMultiDict[str, str]:
@@ -477,8 +492,14 @@ class Request(RequestBase):
             attach_enctype_error_multidict(self)
 
     def _parse_form(self) -> tuple[ImmutableMultiDict[str, str], ImmutableMultiDict[str, Any]]:
-        new: Any = self.parameter_storage_class
+        new = self.parameter_storage_class
         mimetype = self.mimetype if self.want_form_data_parsed else ""
+        if mimetype == "application/x-www-form-urlencoded":
+            content = self._content_for_parsing()
+            try:
+                return multi_dict(new, parse_urlencoded(content.decode())), multi_dict(new, ())
+            except ValueError as error:
+                raise BadRequest(f"The form is malformed: {error}") from error
         if mimetype == "multipart/form-data":
             parts = None
             if self._receive is not None and "stream" not in self.__dict__:
@@ -488,19 +509,10 @@ class Request(RequestBase):
                 self.__dict__["stream"] = BytesIO()
             else:
                 parts = parse_multipart(self, self._get_stream_for_parsing())
-            return new(parts.form), new(parts.files)
-        if mimetype == "application/x-www-form-urlencoded":
-            return new(self._parse_urlencoded()), new()
+            return multi_dict(new, parts.form), multi_dict(new, parts.files)
         if self.want_form_data_parsed and self._receive is not None and self.body.is_announced_too_large():
             raise RequestEntityTooLarge()
-        return new(), new()
-
-    def _parse_urlencoded(self) -> list[tuple[str, str]]:
-        content = self._content_for_parsing()
-        try:
-            return parse_urlencoded(content.decode())
-        except ValueError as error:
-            raise BadRequest(f"The form is malformed: {error}") from error
+        return multi_dict(new, ()), multi_dict(new, ())
 
     def _content_for_parsing(self) -> bytes:
         if self._cached_data is not None or "stream" in self.__dict__ or self._receive is None:
@@ -586,6 +598,21 @@ class Request(RequestBase):
         if rule is None or "." not in rule.endpoint:
             return []
         return _blueprint_path(rule.endpoint.rpartition(".")[0])
+
+
+def multi_dict(cls: type[MultiDict[Any, Any]], pairs: Iterable[tuple[str, Any]]) -> Any:
+    """``cls(pairs)``, without asking what else they might be."""
+    if cls is not ImmutableMultiDict:
+        return cls(pairs)
+    lists: dict[str, list[Any]] = {}
+    for name, value in pairs:
+        if name in lists:
+            lists[name].append(value)
+        else:
+            lists[name] = [value]
+    made = cls.__new__(cls)
+    dict.update(made, lists)
+    return made
 
 
 def parse_urlencoded(text: str) -> list[tuple[str, str]]:
@@ -717,7 +744,7 @@ class Response(ResponseBase):
         """The headers."""
         headers = Headers()
         if self._only_content_type is not None:
-            body = cast(list[bytes], self.response)
+            body: Any = self.response
             length = len(body[0]) if len(body) == 1 and type(body[0]) is bytes else self._length()
             headers._list = [("Content-Type", self._only_content_type), ("Content-Length", str(length))]
             self._only_content_type = None
@@ -758,7 +785,7 @@ class Response(ResponseBase):
         parts: Any = self.response
         if (
             self._only_content_type is not None
-            and status == 200
+            and (status == 200 or (status >= 400 and self._status is _statuses.get(status)))
             and scope["method"] != "HEAD"
             and type(parts) is list
             and type(parts[0]) is bytes

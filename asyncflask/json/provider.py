@@ -194,7 +194,7 @@ class DefaultJSONProvider(JSONProvider):
             if made is None or made[0] != settings:
                 made = self._usual_encoder = settings, self._make_encoder()
         elif kwargs == _COMPACT:
-            return self._dumps_compact(obj)
+            return self.dumps_compact(obj)
         else:
             kwargs.setdefault("default", self.default)
             kwargs.setdefault("ensure_ascii", self.ensure_ascii)
@@ -202,7 +202,8 @@ class DefaultJSONProvider(JSONProvider):
             return json.dumps(obj, **kwargs)
         return made[1].encode(obj)
 
-    def _dumps_compact(self, obj: Any) -> str:
+    def dumps_compact(self, obj: Any) -> str:
+        """`dumps` without spaces."""
         settings = (self.default, self.ensure_ascii, self.sort_keys)
         made = self._compact_encoder
         if made is None or made[0] != settings:
@@ -246,7 +247,7 @@ class DefaultJSONProvider(JSONProvider):
         if self.compact is False or (self.compact is None and self._app.config["DEBUG"]):
             text = self.dumps(obj, indent=2)
         elif type(self).dumps is DefaultJSONProvider.dumps:
-            text = self._dumps_compact(obj)
+            text = self.dumps_compact(obj)
         else:
             text = self.dumps(obj, **_COMPACT)
         return f"{text}\n".encode()

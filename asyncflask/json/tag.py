@@ -34,7 +34,9 @@ from uuid import UUID
 from markupsafe import Markup
 from werkzeug.http import http_date, parse_date
 
+from ..globals import _cv_app
 from . import dumps, loads
+from .provider import DefaultJSONProvider, scan
 
 
 class JSONTag:
@@ -280,7 +282,7 @@ class TaggedJSONSerializer:
             items = value
         else:
             return kind in _SCALARS
-        for item in items:
+        for item in items:  # noqa: SIM110  (a generator costs more than all the rest)
             if type(item) not in _SCALARS and not self._is_plain(item):
                 return False
         return True
@@ -292,7 +294,7 @@ class TaggedJSONSerializer:
             for key, item in value.items():
                 if isinstance(item, _CONTAINERS):
                     value[key] = scan(item)
-            return self.untag(value)
+            return self.untag(value) if len(value) == 1 else value
         if isinstance(value, dict):
             return self.untag({k: scan(v) if isinstance(v, _CONTAINERS) else v for k, v in value.items()})
         if isinstance(value, list):
@@ -303,6 +305,9 @@ class TaggedJSONSerializer:
         """Serialize a value to compact tagged JSON."""
         if self.order != self._builtin_order or not self._is_plain(value):
             value = self.tag(value)
+        app_ctx = _cv_app.get(None)
+        if app_ctx is not None and type(app_ctx.app.json) is DefaultJSONProvider:
+            return app_ctx.app.json.dumps_compact(value)
         return dumps(value, separators=(",", ":"))
 
     def loads(self, value: str) -> Any:
@@ -311,7 +316,9 @@ class TaggedJSONSerializer:
         :raises Exception: a subclass of it when this is not what `dumps` wrote: ValueError for what is not
             JSON, RecursionError for too deep nesting, and whatever a tag raises for what it cannot read.
         """
-        return self._untag_scan(loads(value))
+        app_ctx = _cv_app.get(None)
+        is_default = app_ctx is not None and type(app_ctx.app.json) is DefaultJSONProvider
+        return self._untag_scan(scan(value) if is_default else loads(value))
 
 
 _BUILTIN_TAGS = frozenset(TaggedJSONSerializer.default_tags)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import WebsocketMismatch
 
 from ..concurrency import (
+    ServedWalk,
     Walk,
     _inner_walk,
     as_coroutine,
@@ -23,7 +23,7 @@ from ..concurrency import (
     lent_worker,
     outside,
 )
-from ..ctx import AppContext, RequestContext
+from ..ctx import RequestContext, ServedAppContext, ServedRequestContext
 from ..environ import route_path
 from ..globals import _cv_app, _cv_request
 from ..json.provider import DefaultJSONProvider
@@ -97,10 +97,10 @@ class ContextMiddleware:
             )
             for func in functions
         )
-        #: Whether every layer is the framework's own, see `shortcut`.
-        self.has_shortcut = isinstance(app, AfterRequestMiddleware) and not any(
-            overridden(flask, name) for name in _BETWEEN
-        )
+        #: The next layer, if all that are further in are the framework's own, see `is_view_next`.
+        self.after: AfterRequestMiddleware | None = None
+        if isinstance(app, AfterRequestMiddleware) and not any(overridden(flask, name) for name in _BETWEEN):
+            self.after = app
         #: Whether the folder of static files is not there: then a mounted application's own may be meant.
         self.has_no_static_files = flask.static_folder is not None and not os.path.isdir(flask.static_folder)
         self._replaces_teardown = False
@@ -121,16 +121,26 @@ class ContextMiddleware:
         flask = self.flask
         request: Request | None = None
         if _cv_request.get(None) is None and _inner_walk.get() is None:
-            walk = Walk(copy_context(), flask.worker_pool)
+            walk = ServedWalk()
+            walk._context = copy_context()
+            walk._pool = flask.worker_pool
             if scope["method"] != "GET" and flask.request_class is Request:
                 # A usual body is received right here, in the server's context, before there is another.
                 request = Request(scope, receive=receive)
                 request._app = flask
-                if request.has_body and self.match(request) and self.takes_body(request):
+                if (
+                    request.has_body
+                    and self.match(request)
+                    and request.routing_exception is None
+                    and not request.streams_body
+                    and not flask.mounts
+                ):
                     await request.body.receive_directly()
         else:
-            walk = Walk(leave_inner_walk(), flask.worker_pool, lent_worker())
-        walk.is_served = True
+            walk = ServedWalk()
+            walk._context = leave_inner_walk()
+            walk._pool = flask.worker_pool
+            walk.worker = lent_worker()
         response: Response | Plain | None
         try:
             try:
@@ -150,16 +160,6 @@ class ContextMiddleware:
             for start in walk.afterwards:
                 start()
 
-    def takes_body(self, request: Request) -> bool:
-        """Whether the body of a request whose route is known is received for the view."""
-        return not (
-            request.streams_body
-            or request.passes_body_on
-            or request.routing_exception is not None
-            or (self.has_no_static_files and self.flask.mounts)
-            or request.body.is_announced_too_large()
-        )
-
     async def walk(
         self,
         walk: Walk,
@@ -178,17 +178,21 @@ class ContextMiddleware:
             request = flask.request_class(scope)
             request._receive = receive
             request._app = flask
-        ctx = RequestContext(flask, scope, request)
+            is_matched = self.match(request)
+        else:
+            is_matched = request.url_rule is not None or request.routing_exception is not None
+        ctx = ServedRequestContext()
+        ctx.app = flask
+        ctx.request = request
         ctx.walk = walk
         # A server's context is nobody's; the test client's is the test's own, and its `g` is to be seen.
         client = scope.get("asyncflask.client")
         app_ctx: Any = None if client is None else _cv_app.get(None)
         borrowed = app_ctx is not None and app_ctx.app is flask
         if not borrowed:
-            app_ctx = AppContext(flask)
-            app_ctx.held = True
+            app_ctx = ServedAppContext()
+            app_ctx.app = flask
             _cv_app.set(app_ctx)
-        ctx.held = True
         _cv_request.set(ctx)
 
         if self.has_async_in_sync or (
@@ -204,34 +208,45 @@ class ContextMiddleware:
         try:
             if Signal.in_use and not borrowed and appcontext_pushed.receivers:
                 await emit(appcontext_pushed, flask)
-            is_matched = request.url_rule is not None or request.routing_exception is not None
-            if not is_matched and not self.match(request):
+            if not is_matched:
                 await self.match_with_werkzeug(ctx, walk)
             if flask.mounts and (request.routing_exception is not None or self.has_no_static_files):
                 self.match_mount(request)
-            if request.has_body and not (request.is_received or self.takes_body(request)):
-                walk.is_bridged = True  # `request.form` may have to wait for the body
-            view = self.shortcut(ctx, walk)
-            if view is not None:
+            waits_for_body = request.has_body and not request.is_received
+            if waits_for_body and (
+                request.streams_body
+                or request.passes_body_on
+                or request.routing_exception is not None
+                or request.body.is_announced_too_large()
+            ):
+                walk.is_bridged = True  # `request.form` may have to wait for it
+            after = self.after
+            if after is not None and self.is_view_next(request, walk):
                 try:
-                    if request.has_body and not request.is_received:
+                    if request.routing_exception is not None:
+                        flask.raise_routing_exception(request)
+                    if waits_for_body:
                         await request.body.receive()
+                    rule: Any = request.url_rule
+                    view = flask.view_functions[rule.endpoint]
                     view_args: Any = request.view_args
                     walk.on_wait = ctx
                     try:
                         if is_async(view):
                             value = await view(**view_args)
                         else:
-                            value = await call_sync_view(walk, request.url_rule, view, view_args)
+                            value = await call_sync_view(walk, rule, view, view_args)
                     finally:
                         walk.on_wait = None
                         if ctx.connection is not None:
                             end_watch(ctx)
-                except Exception as failed:
-                    ctx.view_outcome = (None, failed)
+                except Exception as raised:
+                    response = await after.recover(ctx, raised, scope, send)
                 else:
-                    response = self.answer(ctx, walk, value)
-            if response is SENT:
+                    response = self.plain_answer(ctx, walk, value)
+                    if response is None:
+                        response = await after.finish(ctx, value, scope, send)
+            else:
                 response = await self.app(scope, receive, send)
             # Nor is an answer held back by a sync callable that a timeout has left behind.
             if (
@@ -251,7 +266,7 @@ class ContextMiddleware:
                 or flask.teardown_request_funcs
                 or flask.teardown_appcontext_funcs
                 or walk.jobs
-                or request.has_something_to_close()
+                or (request._opened_body is not None and request.has_something_to_close())
                 or Signal.in_use
                 or self._replaces_teardown
             ):
@@ -283,27 +298,24 @@ class ContextMiddleware:
             await walk.uncancelled(response.aclose())
         return None
 
-    def shortcut(self, ctx: RequestContext, walk: Walk) -> Callable[..., Any] | None:
-        """The view, when none of the layers has anything to do before it is called."""
+    def is_view_next(self, request: Request, walk: Walk) -> bool:
+        """Whether none of the layers has anything to do before the view is called."""
         flask = self.flask
-        request = ctx.request
-        if (
-            self.has_shortcut
-            and request.url_rule is not None
-            and request.method != "OPTIONS"
-            and not flask.before_request_funcs
-            and not flask.url_value_preprocessors
-            and type(flask.session_interface) is SecureCookieSessionInterface
-            and not Signal.in_use
-            and not walk.is_bridged
-            and not walk.in_thread
-        ):
-            return flask.view_functions.get(request.url_rule.endpoint)
-        return None
+        return not (
+            flask.before_request_funcs
+            or flask.url_value_preprocessors
+            or type(flask.session_interface) is not SecureCookieSessionInterface
+            or Signal.in_use
+            or walk.is_bridged
+            or walk.in_thread
+            or (
+                (request.url_rule is None or request.method == "OPTIONS")
+                and request.routing_exception is None
+            )
+        )
 
-    def answer(self, ctx: RequestContext, walk: Walk, value: Any) -> Any:
-        """What a view returned as it is to be sent, when none of the layers has anything to do with it.
-        Otherwise it is kept for them, as if the innermost had called the view."""
+    def plain_answer(self, ctx: RequestContext, walk: Walk, value: Any) -> Plain | None:
+        """What a view returned as it is to be sent, when none of the layers has anything to do with it."""
         flask = self.flask
         if (
             flask.after_request_funcs
@@ -312,17 +324,17 @@ class ContextMiddleware:
             or ctx._session is not None
             or b"cookie" in ctx.request.raw_headers
         ):
-            ctx.view_outcome = (value, None)
-            return SENT
+            return None
         if flask.response_class is Response:
             if type(value) is str:
                 return _HTML, value.encode()
             json = flask.json
             if type(value) is dict and type(json) is DefaultJSONProvider:
-                with suppress(Exception):  # which the layers will meet again, where it counts as theirs
+                try:
                     return json.response_content_type(), json.response_body(value)
-        ctx.view_outcome = (value, None)
-        return SENT
+                except Exception:
+                    return None  # the layers will meet it again, where it counts as theirs
+        return None
 
     async def find_route(self, ctx: RequestContext, walk: Walk) -> None:
         """Find the rule, or what is mounted, for a websocket."""
@@ -350,27 +362,31 @@ class ContextMiddleware:
         """Find the rule, or that there is none, if that is all there is to it."""
         scope = request.scope
         path: str = route_path(scope) if scope.get("root_path") else scope["path"]
-        if path[:2] == "//":
-            return False
-        found = self.matcher.match(path, request.method, websocket)
         if (
-            found is None
+            path[:2] == "//"
             or self.flask.config["TRUSTED_HOSTS"] is not None
             or request.trusted_hosts is not None
         ):
+            return False
+        found = self.matcher.match(path, request.method, websocket)
+        if found is None:
             return False
         if found is NOWHERE:
             request.routing_exception = NotFound()
             return True
         target, texts = found
-        if target.runs_user_code:
-            return False
-        view_args = convert(target, texts) if texts else {**target.defaults}
-        if view_args is None:
-            return False
+        if texts:
+            if target.runs_user_code:
+                return False
+            view_args = convert(target, texts)
+            if view_args is None:
+                return False
+        else:
+            view_args = target.defaults.copy() if target.defaults else {}
         request.url_rule = target.rule
         request.view_args = view_args
-        request.streams_body = target.stream
+        if target.stream:
+            request.streams_body = True
         scope["route"] = target.route  # where tracing and metrics look for it
         return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -33,10 +34,13 @@ class ErrorMiddleware:
         try:
             return await self.app(scope, receive, send)
         except Exception as error:
-            replaced = overridden(self.flask, "handle_user_exception")
-            if replaced is not None:
-                return await current_walk().call(replaced, error)
-            return await handle_user_exception(self.flask, error)
+            return await answer_error(self.flask, error)
+
+
+def answer_error(app: Flask, error: Exception) -> Awaitable[Any]:
+    """`handle_user_exception`, or what the application has in its place."""
+    replaced = overridden(app, "handle_user_exception")
+    return handle_user_exception(app, error) if replaced is None else current_walk().call(replaced, error)
 
 
 async def handle_user_exception(app: Flask, error: Exception) -> Any:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from ..concurrency import current_walk, inner_walk, is_async, outside
+from ..concurrency import _inner_walk, current_walk, inner_walk, is_async, outside
 from ..ctx import RequestContext
 from ..globals import _cv_request
 from ..signals import Signal, request_finished, request_started
 from ..typing import Message, Receive, Scope, Send
 from . import SENT, Layer, overridden
-from .errors import handle_exception
+from .errors import answer_error, handle_exception
 from .sessions import has_session_to_save, save_session
 from .signals import emit
 
@@ -35,7 +35,7 @@ class BeforeRequestMiddleware:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
         flask = self.flask
         ctx = _cv_request.get()
-        if ctx.view_outcome is None and (
+        if (
             flask.before_request_funcs
             or flask.url_value_preprocessors
             or (Signal.in_use and request_started.receivers)
@@ -70,7 +70,7 @@ _APPLICATION = (None,)
 
 async def preprocess_request(app: Flask, ctx: RequestContext) -> Any:
     """Call the URL value preprocessors, then the `before_request` functions until one gives a value."""
-    walk = current_walk()
+    walk = _inner_walk.get() or ctx.walk or current_walk()
     request = ctx.request
     blueprints = request.blueprints
     names = (None, *reversed(blueprints)) if blueprints else _APPLICATION
@@ -99,15 +99,30 @@ class AfterRequestMiddleware:
         self._replaced_finalize = overridden(flask, "finalize_request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
-        flask = self.flask
         ctx = _cv_request.get()
-        sender = None
         try:
             if ctx.failed is not None:
                 raise ctx.failed
             if self._replaced is not None:
                 return await current_walk().call(self._replaced)
             value = await self.app(scope, receive, send)
+        except Exception as error:
+            return await self.fail(ctx, error)
+        return await self.finish(ctx, value, scope, send)
+
+    async def recover(self, ctx: RequestContext, error: Exception, scope: Scope, send: Send) -> Any:
+        """The response to what a view has raised that was called without the layers further in."""
+        try:
+            value = await answer_error(self.flask, error)
+        except Exception as unhandled:
+            return await self.fail(ctx, unhandled)
+        return await self.finish(ctx, value, scope, send)
+
+    async def finish(self, ctx: RequestContext, value: Any, scope: Scope, send: Send) -> Any:
+        """The response to what a view has returned."""
+        flask = self.flask
+        sender = None
+        try:
             if type(value) is not str and is_asgi_app(value):
                 await current_walk().to_loop()
                 sender = _Sender(flask, ctx, send)
@@ -115,26 +130,30 @@ class AfterRequestMiddleware:
                 return SENT
             if self._replaced_finalize is not None:
                 return await current_walk().call(self._replaced_finalize, value)
-            if type(value) is str or type(value) is dict:
-                response = flask.make_response(value)
-                if not (
-                    flask.after_request_funcs
-                    or ctx._after_request_functions
-                    or (Signal.in_use and request_finished.receivers)
-                    or self._replaced_process
-                    or has_session_to_save(flask, ctx)
-                ):
-                    return response
+            if callable(value) and not isinstance(value, WerkzeugResponse | HTTPException):
+                await current_walk().to_thread()  # a WSGI application
+            response = flask.make_response(value)
+            if (
+                flask.after_request_funcs
+                or ctx._after_request_functions
+                or (Signal.in_use and request_finished.receivers)
+                or self._replaced_process
+                or has_session_to_save(flask, ctx)
+            ):
                 return await pass_hooks(flask, ctx, response)
-            return await finalize_request(flask, value)
+            return response
         except Exception as error:
             if sender is not None and sender.started:
                 raise
-            ctx.error = error
-            replaced = overridden(flask, "handle_exception")
-            if replaced is not None:
-                return await current_walk().call(replaced, error)
-            return await finalize_request(flask, await handle_exception(flask, error), True)
+            return await self.fail(ctx, error)
+
+    async def fail(self, ctx: RequestContext, error: Exception) -> Any:
+        """The response to an exception that nobody has handled."""
+        ctx.error = error
+        replaced = overridden(self.flask, "handle_exception")
+        if replaced is not None:
+            return await current_walk().call(replaced, error)
+        return await finalize_request(self.flask, await handle_exception(self.flask, error), True)
 
 
 async def finalize_request(app: Flask, value: Any, from_error_handler: bool = False) -> Response:
@@ -170,7 +189,7 @@ async def pass_hooks(app: Flask, ctx: RequestContext, response: Response) -> Res
 async def process_response(app: Flask, ctx: RequestContext, response: Response) -> Response:
     """Call the `after_this_request` and `after_request` functions, then save the session."""
     if ctx._after_request_functions or app.after_request_funcs:
-        walk = current_walk()
+        walk = _inner_walk.get() or ctx.walk or current_walk()
         functions = list(ctx._after_request_functions)
         for name in (*ctx.request.blueprints, None):
             functions += app.after_request_funcs.get(name, ())[::-1]

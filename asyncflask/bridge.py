@@ -7,22 +7,29 @@ is stepped in one, `wait` switches out of it with what is to be awaited, and bac
 into it with the result.
 
 That costs about a microsecond a step, so only those requests are bridged that may
-need it, see `ContextMiddleware`.
+need it, see `ContextMiddleware`. The first of them imports greenlet, which takes a MiB
+with C++'s library.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
+from types import ModuleType
 from typing import Any, TypeVar
-
-from greenlet import getcurrent, greenlet
 
 T = TypeVar("T")
 
+#: The module `greenlets`, when it has been imported.
+_greenlets: ModuleType | None = None
 
-class _Bridged(greenlet):
-    """A greenlet that steps a coroutine."""
+
+def _import_greenlets() -> ModuleType:
+    global _greenlets
+    from . import greenlets
+
+    _greenlets = greenlets
+    return greenlets
 
 
 class _Wanted:
@@ -36,12 +43,13 @@ class _Wanted:
 
 def can_wait() -> bool:
     """Whether `wait` may be called here."""
-    return isinstance(getcurrent(), _Bridged)
+    return _greenlets is not None and isinstance(_greenlets.getcurrent(), _greenlets.Bridged)
 
 
 def wait(awaitable: Awaitable[T]) -> T:
     """Await something from sync code that a bridged coroutine has called."""
-    parent = getcurrent().parent
+    assert _greenlets is not None, "called outside of a bridged coroutine"
+    parent = _greenlets.getcurrent().parent
     assert parent is not None, "called outside of a bridged coroutine"
     result: T = parent.switch(_Wanted(awaitable))
     return result
@@ -59,11 +67,12 @@ class bridged:
         self._coroutine = coroutine
 
     def __await__(self) -> Generator[Any, None, Any]:
+        greenlets = _greenlets or _import_greenlets()
         step: Callable[[], Any] = partial(self._coroutine.send, None)
         value: Any
         while True:
-            child = _Bridged(step)
-            child.gr_context = getcurrent().gr_context
+            child = greenlets.Bridged(step)
+            child.gr_context = greenlets.getcurrent().gr_context
             try:
                 asked = child.switch()
                 while isinstance(asked, _Wanted):

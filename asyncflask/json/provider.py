@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import decimal
 import json
 import uuid
 import weakref
@@ -91,6 +90,8 @@ class JSONProvider:
 def _default(o: Any) -> Any:
     if isinstance(o, date):  # a datetime is one too
         return http_date(o)
+    import decimal  # here, as few applications have one: it takes half a MiB
+
     if isinstance(o, (decimal.Decimal, uuid.UUID)):
         return str(o)
     if dataclasses.is_dataclass(o):

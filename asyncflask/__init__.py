@@ -4,10 +4,10 @@ from __future__ import annotations
 
 __version__ = "0.1.0.dev0"
 
+import sys as _sys
 import typing as _t
 
 from . import json as json
-from . import sansio as sansio
 from .app import Flask as Flask
 from .blueprints import Blueprint as Blueprint
 from .config import Config as Config
@@ -34,6 +34,7 @@ from .helpers import send_from_directory as send_from_directory
 from .helpers import stream_with_context as stream_with_context
 from .helpers import url_for as url_for
 from .json import jsonify as jsonify
+from .lazy import importing as _importing
 from .signals import appcontext_popped as appcontext_popped
 from .signals import appcontext_pushed as appcontext_pushed
 from .signals import appcontext_tearing_down as appcontext_tearing_down
@@ -44,15 +45,34 @@ from .signals import request_finished as request_finished
 from .signals import request_started as request_started
 from .signals import request_tearing_down as request_tearing_down
 from .signals import template_rendered as template_rendered
-from .templating import render_template as render_template
-from .templating import render_template_async as render_template_async
-from .templating import render_template_string as render_template_string
-from .templating import stream_template as stream_template
-from .templating import stream_template_string as stream_template_string
 from .websocket import Websocket as Websocket
 from .websocket import WebsocketDisconnect as WebsocketDisconnect
 from .wrappers import Request as Request
 from .wrappers import Response as Response
+
+_own_version = __version__  # `as_flask` changes the other
+
+if _t.TYPE_CHECKING:
+    from . import cli as cli
+    from . import sansio as sansio
+    from . import templating as templating
+    from .templating import render_template as render_template
+    from .templating import render_template_async as render_template_async
+    from .templating import render_template_string as render_template_string
+    from .templating import stream_template as stream_template
+    from .templating import stream_template_string as stream_template_string
+
+# Imported when they are asked for, which is when the application's module is imported.
+_LAZY_NAMES = {
+    "cli": "asyncflask.cli",
+    "sansio": "asyncflask.sansio",
+    "templating": "asyncflask.templating",
+    "render_template": "asyncflask.templating:render_template",
+    "render_template_async": "asyncflask.templating:render_template_async",
+    "render_template_string": "asyncflask.templating:render_template_string",
+    "stream_template": "asyncflask.templating:stream_template",
+    "stream_template_string": "asyncflask.templating:stream_template_string",
+}
 
 _OLD_NAMES = {
     "Markup",
@@ -65,13 +85,20 @@ _OLD_NAMES = {
 }
 
 if not _t.TYPE_CHECKING:  # for a type checker there are no such names
+    _get_lazily = _importing(__name__, _LAZY_NAMES)
 
     def __getattr__(name):
         if name in _OLD_NAMES:
             from .legacy import module_name
 
             return module_name(__name__, name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return _get_lazily(name)
+
+    def __dir__():
+        return sorted({*vars(_sys.modules[__name__]), *_LAZY_NAMES})
+
+    # For `from asyncflask import *`, which would leave out what has not been imported yet.
+    __all__ = [name for name in __dir__() if not name.startswith("_")]
 
 
 if _get_as_flask():

@@ -16,14 +16,12 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from urllib.parse import quote
 
-from jinja2 import BaseLoader
 from werkzeug.datastructures import Headers, ImmutableDict
 from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError, HTTPException
 from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException
 from werkzeug.utils import redirect as _wz_redirect
 from werkzeug.wrappers import Response as BaseResponse
 
-from . import cli
 from .background import BackgroundTasks
 from .concurrency import (
     async_to_sync,
@@ -34,17 +32,16 @@ from .concurrency import (
     run_sync,
 )
 from .config import Config, ConfigAttribute
-from .ctx import AppContext, RequestContext, _AppCtxGlobals
+from .ctx import AppContext, RequestContext, _AppCtxGlobals, _default_template_ctx_processor
 from .environ import route_path
 from .globals import _cv_app, _cv_request, current_app, g, request, request_ctx, session
 from .helpers import CONTROLS, get_debug_flag, get_flashed_messages, get_load_dotenv, send_from_directory
 from .json.provider import DefaultJSONProvider, JSONProvider
-from .lazy import lazy
+from .lazy import imported, importing, lazy
 from .lifespan import check_generator, serving
 from .logging import create_logger
 from .middleware import errors, hooks, overridden
 from .middleware.context import ContextMiddleware, do_teardown_appcontext, do_teardown_request
-from .middleware.debug import DebugMiddleware
 from .middleware.errors import ErrorMiddleware
 from .middleware.hooks import AfterRequestMiddleware, BeforeRequestMiddleware
 from .middleware.sessions import SessionMiddleware
@@ -60,7 +57,6 @@ from .signals import (
     request_started,
     request_tearing_down,
 )
-from .templating import DispatchingJinjaLoader, Environment, _default_template_ctx_processor
 from .threads import WorkerPool
 from .typing import ASGIApp, Receive, ResponseReturnValue, Scope, Send
 from .websocket import Websocket
@@ -69,9 +65,12 @@ from .wrappers import Request, Response, check_status
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jinja2 import BaseLoader
     from starlette.routing import BaseRoute
 
     from .blueprints import Blueprint
+    from .cli import AppGroup
+    from .templating import Environment
     from .testing import FlaskClient, FlaskCliRunner
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -146,7 +145,7 @@ class Flask(Scaffold):
     response_class: type[Response] = Response
     websocket_class: type[Websocket] = Websocket
     aborter_class: type[Aborter] = Aborter
-    jinja_environment: type[Environment] = Environment
+    jinja_environment: type[Environment] = cast(Any, imported("asyncflask.templating:Environment"))
     app_ctx_globals_class: type[_AppCtxGlobals] = _AppCtxGlobals
     config_class: type[Config] = Config
     json_provider_class: type[JSONProvider] = DefaultJSONProvider
@@ -224,7 +223,6 @@ class Flask(Scaffold):
         self.url_map: Any = self.url_map_class(host_matching=host_matching)
         self.subdomain_matching = subdomain_matching
         self.template_context_processors[None].append(_default_template_ctx_processor)
-        self.cli.name = self.name
         self._got_first_request = False
         self._layers: ASGIApp | None = None
         self._middleware: list[tuple[Callable[..., ASGIApp], tuple[Any, ...], dict[str, Any]]] = []
@@ -275,6 +273,8 @@ class Flask(Scaffold):
         if scope["type"] != "lifespan":
             self._got_first_request = True
             if self.config["DEBUG"]:
+                from .middleware.debug import DebugMiddleware
+
                 layers = DebugMiddleware(layers)
         await layers(scope, receive, send)
 
@@ -292,6 +292,8 @@ class Flask(Scaffold):
 
     def build_layers(self) -> ASGIApp:
         """What a request goes through, from the outside in."""
+        if self._has_templates():
+            from . import templating  # noqa: F401  # now, and not in the middle of a request
         router = Router(self)
         app: Any = BeforeRequestMiddleware(router, self)
         app = ErrorMiddleware(app, self)
@@ -431,6 +433,11 @@ class Flask(Scaffold):
         """The logger with the application's name. In debug mode it logs everything; it writes to
         stderr unless logging is configured."""
         return create_logger(self)
+
+    def _make_cli(self) -> AppGroup:
+        group = super()._make_cli()
+        group.name = self.name
+        return group
 
     @property
     def debug(self) -> bool:
@@ -628,11 +635,21 @@ class Flask(Scaffold):
 
     def create_global_jinja_loader(self) -> BaseLoader:
         """The loader for the application and its blueprints. Usually `jinja_loader` is to be overridden."""
+        from .templating import DispatchingJinjaLoader
+
         return DispatchingJinjaLoader(self)
 
     def select_jinja_autoescape(self, filename: str | None) -> bool:
         """Whether a template's variables are escaped: those of HTML, XML and SVG files and of strings are."""
         return filename is None or filename.endswith((".html", ".htm", ".xml", ".xhtml", ".svg"))
+
+    def _has_templates(self) -> bool:
+        """Whether there is a folder of templates."""
+        return any(
+            owner.template_folder is not None
+            and os.path.isdir(os.path.join(owner.root_path, owner.template_folder))
+            for owner in (self, *self.iter_blueprints())
+        )
 
     def update_template_context(self, context: dict[str, Any]) -> None:
         """Add the variables of the context processors to a template's own, which stay as they are."""
@@ -1129,6 +1146,8 @@ class Flask(Scaffold):
         :param load_dotenv: read ``.env`` and ``.flaskenv``.
         :param options: see `asyncflask.serving.run`; ``use_reloader`` defaults to debug mode.
         """
+        from . import cli
+
         if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
             cli.warn_ignored_run()
             return
@@ -1202,6 +1221,16 @@ _ALLOWED = (
     "The return type must be a string, bytes, dict, list, an iterator or async iterator of strings or bytes,"
     " a Response, an ASGI or WSGI application, or a tuple of one of these with a status and headers."
 )
+
+if not TYPE_CHECKING:  # for a type checker they are where they are made
+    __getattr__ = importing(
+        __name__,
+        {
+            "cli": "asyncflask.cli",
+            "DispatchingJinjaLoader": "asyncflask.templating:DispatchingJinjaLoader",
+            "Environment": "asyncflask.templating:Environment",
+        },
+    )
 
 # Some of them are used elsewhere only, and are here because they are in Flask's module.
 __all__ = [

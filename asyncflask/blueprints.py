@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .cli import AppGroup as AppGroup
 from .globals import current_app as current_app
 from .helpers import send_from_directory as send_from_directory
+from .lazy import importing
 from .scaffold import LegacyAttribute, Scaffold, _endpoint_from_view_func, _sentinel, setupmethod
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ class Blueprint(Scaffold):
                 apps[key_in_app(key)].extend(functions)
 
     def _add_commands(self, app: Flask, name: str, group: Any) -> None:
-        if not self.cli.commands:
+        if self._cli is None or not self._cli.commands:
             return
         if group is None:
             app.cli.commands.update(self.cli.commands)
@@ -395,3 +395,7 @@ class Blueprint(Scaffold):
 
 #: The name of what Flask keeps apart in ``flask.sansio``.
 SansioBlueprint = Blueprint
+
+
+if not TYPE_CHECKING:
+    __getattr__ = importing(__name__, {"AppGroup": "asyncflask.cli:AppGroup"})

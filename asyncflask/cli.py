@@ -26,7 +26,7 @@ import click
 from click.core import ParameterSource
 from werkzeug.utils import import_string
 
-from . import __version__  # now: `as_flask` changes it
+from . import _own_version
 from .check import check_command
 from .globals import current_app
 from .helpers import get_as_flask, get_debug_flag, get_load_dotenv
@@ -368,7 +368,7 @@ def get_version(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     """Print the versions that a bug report needs (the callback of ``--version``)."""
     if not value or ctx.resilient_parsing:
         return
-    lines = [f"Python {platform.python_version()}", f"asyncflask {__version__}"]
+    lines = [f"Python {platform.python_version()}", f"asyncflask {_own_version}"]
     for name in ("Flask", "Starlette", "uvicorn", "Werkzeug"):
         try:
             lines.append(f"{name} {importlib.metadata.version(name.lower())}")

@@ -404,3 +404,16 @@ def copy_current_websocket_context(f: F) -> F:
     if not has_websocket_context():
         raise RuntimeError("'copy_current_websocket_context' needs an active websocket, such as in its view.")
     return copy_current_request_context(f)
+
+
+def _default_template_ctx_processor() -> dict[str, Any]:
+    """The variables that every template has."""
+    app_ctx = _cv_app.get(None)
+    ctx = _cv_request.get(None)
+    values: dict[str, Any] = {}
+    if app_ctx is not None:
+        values["g"] = app_ctx.g
+    if ctx is not None:
+        # The session stays the global proxy, which opens it and notes that it was used.
+        values["request"] = ctx.request
+    return values

@@ -14,17 +14,18 @@ from functools import update_wrapper
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
-from jinja2 import BaseLoader, FileSystemLoader
 from werkzeug.exceptions import HTTPException, default_exceptions
 from werkzeug.utils import cached_property
 
-from .cli import AppGroup
 from .concurrency import is_async
 from .globals import current_app
 from .helpers import get_root_path, send_from_directory
 from .typing import AppOrBlueprintKey
 
 if TYPE_CHECKING:
+    from jinja2 import BaseLoader
+
+    from .cli import AppGroup
     from .wrappers import Response
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -74,8 +75,8 @@ class Scaffold:
     :param root_path: the folder of the module, where it cannot be found by itself.
     """
 
-    cli: AppGroup
     name: str
+    _cli: AppGroup | None = None
     _static_folder: str | None = None
     _static_url_path: str | None = None
 
@@ -102,8 +103,6 @@ class Scaffold:
             root_path = get_root_path(import_name)
         #: The folder of the module on disk.
         self.root_path = root_path
-        #: Commands for the command line.
-        self.cli = AppGroup()
         #: Views by endpoint.
         self.view_functions: dict[str, Callable[..., Any]] = {}
         #: Error handlers: ``[blueprint][code][exception class]``.
@@ -132,6 +131,26 @@ class Scaffold:
         """Whether there is a `json_encoder` or `json_decoder` here or in a subclass."""
         in_class = type(self).json_encoder, type(self).json_decoder
         return bool(self._legacy) or not all(isinstance(codec, LegacyAttribute) for codec in in_class)
+
+    # -- commands -------------------------------------------------------------------------------
+
+    @property
+    def cli(self) -> AppGroup:
+        """Commands for the command line."""
+        group = self._cli
+        if group is None:
+            # setdefault: all threads are to get the same group.
+            group = self.__dict__.setdefault("_cli", self._make_cli())
+        return group
+
+    @cli.setter
+    def cli(self, group: AppGroup) -> None:
+        self._cli = group
+
+    def _make_cli(self) -> AppGroup:
+        from .cli import AppGroup
+
+        return AppGroup()
 
     # -- static files and templates -------------------------------------------------------------
 
@@ -187,6 +206,8 @@ class Scaffold:
         """Loads templates from the template folder. Override for another source."""
         if self.template_folder is None:
             return None
+        from jinja2 import FileSystemLoader
+
         return FileSystemLoader(os.path.join(self.root_path, self.template_folder))
 
     def open_resource(self, resource: str, mode: str = "rb", encoding: str | None = "utf-8") -> IO[Any]:

@@ -12,7 +12,8 @@ from jinja2 import Template as BaseTemplate
 from jinja2.runtime import Context
 from markupsafe import escape
 
-from .globals import _cv_app, _cv_request, current_app, request
+from .ctx import _default_template_ctx_processor as _default_template_ctx_processor
+from .globals import current_app, request
 from .helpers import stream_with_context
 from .signals import before_render_template, template_rendered
 
@@ -21,19 +22,6 @@ if TYPE_CHECKING:
 
     from .app import Flask
     from .scaffold import Scaffold
-
-
-def _default_template_ctx_processor() -> dict[str, Any]:
-    """The variables that every template has."""
-    app_ctx = _cv_app.get(None)
-    ctx = _cv_request.get(None)
-    values: dict[str, Any] = {}
-    if app_ctx is not None:
-        values["g"] = app_ctx.g
-    if ctx is not None:
-        # The session stays the global proxy, which opens it and notes that it was used.
-        values["request"] = ctx.request
-    return values
 
 
 try:

@@ -1,4 +1,5 @@
-"""What it costs to be there: time to import, and memory of the smallest application behind its server.
+"""What it costs to be there: time to import and to the first answer, and memory of the smallest application
+behind its server.
 
 ``python -m tests.benchmarks.footprint``.  Every value comes from a process of its own.
 """
@@ -6,7 +7,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from .cases import Case, WrongAnswer, check_answer
 from .figures import BASELINE, Figure, Figures, describe, table, versions
 from .inprocess import WSGI_PEERS
 from .peers import load_peers
-from .servers import PACKAGE, ROOT, CannotMeasure, ask, serving
+from .servers import PACKAGE, ROOT, CannotMeasure, ask, compiling, serving
 
 SECTION = "footprint"
 PEERS = ("asyncflask", "starlette", "flask", "quart", "fastapi")
@@ -40,11 +40,23 @@ MODULES = {"starlette": "starlette.applications"}
 
 def import_once(peer: str) -> tuple[float, float]:
     """CPU and wall time in milliseconds that a fresh interpreter takes to import the peer."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled once, as after an installation
+    cpu, wall = in_fresh_interpreter(peer, "-c", _IMPORT.format(module=MODULES.get(peer, peer)))
+    return cpu * 1e3, wall * 1e3
+
+
+def first_answer_once(peer: str) -> float:
+    """CPU time in milliseconds to the first answer of the smallest application, without a server."""
+    (cpu,) = in_fresh_interpreter(peer, "-m", f"{PACKAGE}.first_answer", peer)
+    return cpu
+
+
+def in_fresh_interpreter(peer: str, *arguments: str) -> list[float]:
+    """The numbers that a program prints."""
+    environment = {**compiling(), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-c", _IMPORT.format(module=MODULES.get(peer, peer))],
+        [sys.executable, *arguments],
         env=environment,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=60,
@@ -52,8 +64,7 @@ def import_once(peer: str) -> tuple[float, float]:
     )
     if done.returncode:
         raise CannotMeasure(f"{peer} cannot be imported:\n{done.stderr}")
-    cpu, wall = map(float, done.stdout.split())
-    return cpu * 1e3, wall * 1e3
+    return [float(number) for number in done.stdout.split()]
 
 
 def resident_once(peer: str) -> float:
@@ -83,28 +94,38 @@ def measure(peers: Sequence[str], imports: int = IMPORTS, servers: int = SERVERS
     """Measure all, the peers in turn; without Linux's ``/proc``, the time to import only."""
     cpu_times: dict[str, list[float]] = {peer: [] for peer in peers}
     wall_times: dict[str, list[float]] = {peer: [] for peer in peers}
+    answer_times: dict[str, list[float]] = {peer: [] for peer in peers}
     sizes: dict[str, list[float]] = {peer: [] for peer in peers}
     for peer in peers:
         import_once(peer)  # compiles it
-    for _ in range(imports):
-        for peer in peers:
+        first_answer_once(peer)  # and what it imports late
+    for number in range(imports):
+        for peer in in_turn(peers, number):
             cpu, wall = import_once(peer)
             cpu_times[peer].append(cpu)
             wall_times[peer].append(wall)
+            answer_times[peer].append(first_answer_once(peer))
     if Path("/proc/self/status").exists():
-        for _ in range(servers):
-            for peer in peers:
+        for number in range(servers):
+            for peer in in_turn(peers, number):
                 sizes[peer].append(resident_once(peer))
     return [
         Figure(SECTION, case, peer, unit, tuple(values))
         for case, unit, by_peer in (
             ("import, CPU", "ms", cpu_times),
             ("import, wall", "ms", wall_times),
+            ("first answer, CPU", "ms", answer_times),
             ("resident", "MiB", sizes),
         )
         for peer, values in by_peer.items()
         if values
     ]
+
+
+def in_turn(peers: Sequence[str], number: int) -> list[str]:
+    """All of them, a different one first in each round."""
+    turn = number % max(1, len(peers))
+    return [*peers[turn:], *peers[:turn]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

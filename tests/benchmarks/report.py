@@ -77,8 +77,8 @@ def markdown(run: Run) -> str:
         "`url_for`.",
         by_case(figures, inprocess.SECTION),
         "### Import and memory",
-        "ms to import in a fresh process, and MiB resident with the smallest application behind its server, "
-        "for gunicorn those of both its processes.",
+        "ms to import in a fresh process, and to import the smallest application, make it and answer once; "
+        "MiB resident with that application behind its server, for gunicorn those of both its processes.",
         by_case(figures, footprint.SECTION),
         "### What has to be reached",
         "The bounds that the project has set itself, each a figure of asyncflask over that of another "

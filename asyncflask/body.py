@@ -49,6 +49,19 @@ class Body:
     :param receive: the server's ASGI ``receive``.
     """
 
+    #: Whether the last chunk has arrived.
+    complete = False
+    #: Bytes received so far.
+    size = 0
+    #: The form and the files of a large multipart body, which is not kept otherwise.
+    parts: MultipartForm | None = None
+    #: What is wrong with the body, raised when user code reads it.
+    refused: Exception | None = None
+    #: Whether there was a limit to its size, unless a view has set one since.
+    is_limited = True
+    #: Whether there may be files to close.
+    is_on_disk = False
+    _file: IO[bytes] | None = None
     _failed: BaseException | None = None
     _next: Message | None = None
     _replayed = False
@@ -58,15 +71,6 @@ class Body:
         self._request = weakref.proxy(request)  # which refers to its body
         self._receive = receive
         self._chunks: list[bytes] = []
-        self._file: IO[bytes] | None = None
-        #: Whether the last chunk has arrived.
-        self.complete = False
-        #: Bytes received so far.
-        self.size = 0
-        #: The form and the files of a large multipart body, which is not kept otherwise.
-        self.parts: MultipartForm | None = None
-        #: What is wrong with the body, raised when user code reads it.
-        self.refused: Exception | None = None
 
     def use(self, receive: Receive) -> None:
         """Receive from somewhere else from now on."""
@@ -103,8 +107,8 @@ class Body:
         """`receive`, for a caller in the server's own context, before the request's has been made. What goes
         wrong is raised by the next `receive`, where the request can be torn down."""
         try:
-            limit = self._request.max_content_length
-            if limit is None:
+            if self._request.max_content_length is None:
+                self.is_limited = False
                 message = await self._receive()
                 chunk: bytes = message.get("body", b"")
                 if message.get("more_body", False) or len(chunk) > MEMORY_SIZE or "body" not in message:
@@ -143,6 +147,7 @@ class Body:
                         await self._receive_multipart()
                         break
                     self._file = await anyio.to_thread.run_sync(TemporaryFile)
+                    self.is_on_disk = True
                     await anyio.to_thread.run_sync(self._file.writelines, self._chunks)
                     self._chunks.clear()
         except ClientDisconnected:
@@ -182,6 +187,7 @@ class Body:
 
     async def _receive_multipart(self) -> None:
         self.parts = MultipartForm(self._request)
+        self.is_on_disk = True
         feed = self.parts.feed
         while self._chunks:
             await anyio.to_thread.run_sync(feed, self._chunks.pop(0))
@@ -220,7 +226,12 @@ class Body:
 
     def content(self) -> bytes | None:
         """The whole body if it is in memory, else None; errors as from `require`."""
-        if not self.complete or self.refused is not None or self._request.max_content_length is not None:
+        if (
+            self.is_limited
+            or not self.complete
+            or self.refused is not None
+            or self._request._max_content_length is not None
+        ):
             self.require()
         if self.parts is not None or self._file is not None:
             return None
@@ -267,11 +278,6 @@ class Body:
             "The body of this request has not been received. In an 'async def' function first"
             " 'await request.receive_body()', or take 'async for chunk in request.stream'."
         )
-
-    @property
-    def is_on_disk(self) -> bool:
-        """Whether there may be files to close."""
-        return self._file is not None or self.parts is not None
 
     def close(self) -> None:
         """Close the files that hold the body and its parts."""

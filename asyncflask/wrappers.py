@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextvars import copy_context
 from datetime import UTC, datetime
 from inspect import isasyncgen
-from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
@@ -31,7 +30,7 @@ from werkzeug.wrappers import Request as RequestBase
 from werkzeug.wrappers import Response as ResponseBase
 
 from . import json
-from .body import Body, MemoryStream, nothing_to_receive, parse_multipart
+from .body import Body, MemoryStream, MultipartForm, nothing_to_receive, parse_multipart
 from .concurrency import Walk, active_walk, current_walk, inner_walk, is_async, outside
 from .environ import environ_from_scope, route_path, scope_from_environ
 from .globals import _cv_app, _cv_request, current_app
@@ -195,6 +194,8 @@ class Request(RequestBase):
     shallow = False
     _cached_data: Any = None
     _has_files = False
+    #: Whether `stream` has been opened, or what is in it taken.
+    _stream_is_taken = False
     _opened_body: Body | None = None
     _max_content_length: int | None = None
     _max_form_memory_size: int | None = None
@@ -368,20 +369,18 @@ class Request(RequestBase):
         "The largest number of parts in a multipart form. Past it, reading the form raises a 413.",
     )
 
-    @lazy
+    @property
     def body(self) -> Body:
         """The body as it comes from the server; `stream`, `data` and `form` are the ways to read it."""
-        receive = self._receive
-        body = Body(self, receive or nothing_to_receive)
-        body.complete = receive is None or not self.has_body
-        self._opened_body = body
-        return body
+        return self._opened_body or self.open_body()
 
-    @property
-    def is_received(self) -> bool:
-        """Whether the whole body is here."""
-        body = self._opened_body
-        return body is not None and body.complete
+    def open_body(self) -> Body:
+        """Make `body`."""
+        receive = self._receive
+        body = self._opened_body = Body(self, receive or nothing_to_receive)
+        if receive is None or not self.has_body:
+            body.complete = True
+        return body
 
     def _needs_no_announcement(self) -> bool:
         # Over HTTP/2 and later a body may come without a header that says so.
@@ -409,9 +408,14 @@ class Request(RequestBase):
             raise RuntimeError(
                 "This request was made with shallow=True, which is to say that its body is not read."
             )
+        if self._stream_is_taken:
+            return MemoryStream()  # it has been read to its end
         if self._receive is None and "environ" in self.__dict__:
-            return self._wsgi_stream()
-        return self.body.open(self.streams_body)
+            stream = self._wsgi_stream()
+        else:
+            stream = self.body.open(self.streams_body)
+        self._stream_is_taken = True
+        return stream
 
     def _wsgi_stream(self) -> IO[bytes]:
         from werkzeug.wsgi import get_input_stream
@@ -448,12 +452,12 @@ class Request(RequestBase):
             and not self.shallow
             and self._receive is not None
             and self._cached_data is None
-            and "stream" not in self.__dict__
+            and not self._stream_is_taken
         ):
             content = self.body.content()
             if content is not None:
                 self._cached_data = content
-                self.stream = MemoryStream()  # it has been read to its end
+                self._stream_is_taken = True
                 if not as_text:
                     return content
         return super().get_data(cache, as_text, parse_form_data)  # type: ignore[call-overload, no-any-return]
@@ -469,7 +473,7 @@ class Request(RequestBase):
         :raises RequestEntityTooLarge: past one of the limits.
         :raises BadRequest: when the form is malformed.
         """
-        self._load_form_data()
+        self._set_form()
         return self.form
 
     @lazy
@@ -479,48 +483,52 @@ class Request(RequestBase):
         return self.files
 
     def _load_form_data(self) -> None:
-        if "form" in self.__dict__:
-            return
-        self.form, self.files = self._parse_form()
-        if self.files:
-            self._has_files = True
-            return
-        app_ctx = _cv_app.get(None)
-        if app_ctx is not None and app_ctx.app.config["DEBUG"] and self.mimetype != "multipart/form-data":
-            from .debughelpers import attach_enctype_error_multidict
+        if "form" not in self.__dict__:
+            self._set_form()
 
-            attach_enctype_error_multidict(self)
-
-    def _parse_form(self) -> tuple[ImmutableMultiDict[str, str], ImmutableMultiDict[str, Any]]:
+    def _set_form(self) -> None:
         new = self.parameter_storage_class
         mimetype = self.mimetype if self.want_form_data_parsed else ""
+        files: Sequence[tuple[str, FileStorage]] = ()
+        form: Sequence[tuple[str, str]] = ()
         if mimetype == "application/x-www-form-urlencoded":
             content = self._content_for_parsing()
             try:
-                return multi_dict(new, parse_urlencoded(content.decode())), multi_dict(new, ())
+                form = parse_urlencoded(content.decode())
             except ValueError as error:
                 raise BadRequest(f"The form is malformed: {error}") from error
-        if mimetype == "multipart/form-data":
-            parts = None
-            if self._receive is not None and "stream" not in self.__dict__:
-                self.body.require()
-                parts = self.body.parts
-            if parts is not None:
-                self.__dict__["stream"] = BytesIO()
-            else:
-                parts = parse_multipart(self, self._get_stream_for_parsing())
-            return multi_dict(new, parts.form), multi_dict(new, parts.files)
-        if self.want_form_data_parsed and self._receive is not None and self.body.is_announced_too_large():
+        elif mimetype == "multipart/form-data":
+            parts = self._parse_multipart()
+            form, files = parts.form, parts.files
+        elif self.want_form_data_parsed and self._receive is not None and self.body.is_announced_too_large():
             raise RequestEntityTooLarge()
-        return multi_dict(new, ()), multi_dict(new, ())
+        self.form, self.files = multi_dict(new, form), multi_dict(new, files)
+        if files:
+            self._has_files = True
+            return
+        app_ctx = _cv_app.get(None)
+        if app_ctx is not None and app_ctx.app.config["DEBUG"] and mimetype != "multipart/form-data":
+            from .debughelpers import attach_enctype_error_multidict
+
+            self.files = cast(Any, new())  # one of its own, which is changed there
+            attach_enctype_error_multidict(self)
+
+    def _parse_multipart(self) -> MultipartForm:
+        if self._receive is not None and not self._stream_is_taken:
+            self.body.require()
+            parts = self.body.parts
+            if parts is not None:  # parsed while it arrived
+                self._stream_is_taken = True
+                return parts
+        return parse_multipart(self, self._get_stream_for_parsing())
 
     def _content_for_parsing(self) -> bytes:
-        if self._cached_data is not None or "stream" in self.__dict__ or self._receive is None:
+        if self._cached_data is not None or self._stream_is_taken or self._receive is None:
             return self._get_stream_for_parsing().read()
         content = None if self.streams_body or self.shallow else self.body.content()
         if content is None:
             return self._get_stream_for_parsing().read()
-        self.stream = MemoryStream()  # it has been read to its end
+        self._stream_is_taken = True
         return content
 
     def on_json_loading_failed(self, e: ValueError | None) -> Any:
@@ -566,7 +574,8 @@ class Request(RequestBase):
 
     def has_something_to_close(self) -> bool:
         """Whether there are files: uploaded ones, the body on disk."""
-        return self._has_files or (self._opened_body is not None and self._opened_body.is_on_disk)
+        body = self._opened_body
+        return self._has_files or (body is not None and body.is_on_disk)
 
     def close(self) -> None:
         """Close what the request holds: uploaded files, the body on disk."""
@@ -600,10 +609,15 @@ class Request(RequestBase):
         return _blueprint_path(rule.endpoint.rpartition(".")[0])
 
 
-def multi_dict(cls: type[MultiDict[Any, Any]], pairs: Iterable[tuple[str, Any]]) -> Any:
+_NO_VALUES: ImmutableMultiDict[Any, Any] = ImmutableMultiDict()
+
+
+def multi_dict(cls: type[MultiDict[Any, Any]], pairs: Sequence[tuple[str, Any]]) -> Any:
     """``cls(pairs)``, without asking what else they might be."""
     if cls is not ImmutableMultiDict:
         return cls(pairs)
+    if not pairs:
+        return _NO_VALUES
     lists: dict[str, list[Any]] = {}
     for name, value in pairs:
         if name in lists:
@@ -619,12 +633,10 @@ def parse_urlencoded(text: str) -> list[tuple[str, str]]:
     """The pairs of a query string or form (URL Standard, "application/x-www-form-urlencoded parsing"); as
     `urllib.parse.parse_qsl` has them, with bytes that are not UTF-8 left percent-encoded."""
     pairs = []
-    for pair in text.split("&"):
+    for pair in text.replace("+", " ").split("&"):
         if not pair:
             continue
         name, _, value = pair.partition("=")
-        if "+" in pair:
-            name, value = name.replace("+", " "), value.replace("+", " ")
         if "%" in pair:
             name = unquote(name, errors="werkzeug.url_quote")
             value = unquote(value, errors="werkzeug.url_quote")

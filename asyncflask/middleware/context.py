@@ -135,7 +135,7 @@ class ContextMiddleware:
                     and not request.streams_body
                     and not flask.mounts
                 ):
-                    await request.body.receive_directly()
+                    await request.open_body().receive_directly()
         else:
             walk = ServedWalk()
             walk._context = leave_inner_walk()
@@ -212,7 +212,8 @@ class ContextMiddleware:
                 await self.match_with_werkzeug(ctx, walk)
             if flask.mounts and (request.routing_exception is not None or self.has_no_static_files):
                 self.match_mount(request)
-            waits_for_body = request.has_body and not request.is_received
+            body = request._opened_body
+            waits_for_body = request.has_body and (body is None or not body.complete)
             if waits_for_body and (
                 request.streams_body
                 or request.passes_body_on

@@ -225,6 +225,8 @@ class Flask(Scaffold):
         self.template_context_processors[None].append(_default_template_ctx_processor)
         self._got_first_request = False
         self._layers: ASGIApp | None = None
+        # The same, for `__call__`, when `asgi_app` is the framework's own and has been called.
+        self._direct: ASGIApp | None = None
         self._middleware: list[tuple[Callable[..., ASGIApp], tuple[Any, ...], dict[str, Any]]] = []
         #: What is mounted, the longest path first.
         self.mounts: list[Mount] = []
@@ -249,19 +251,12 @@ class Flask(Scaffold):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application; calls `asgi_app`."""
-        layers = self._layers
-        if (
-            layers is None
-            or not self._got_first_request
-            or scope["type"] != "http"
-            or "asgi_app" in self.__dict__
-            or self._has_own_asgi_app
-            or self.config["DEBUG"]
-        ):
+        direct = self._direct
+        if direct is None or scope["type"] != "http" or "asgi_app" in self.__dict__ or self.config["DEBUG"]:
             await self.asgi_app(scope, receive, send)
             return
         scope["app"] = self  # what `asgi_app` does in this case, with a coroutine less
-        await layers(scope, receive, send)
+        await direct(scope, receive, send)
 
     async def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What `__call__` calls, to be wrapped by ASGI middleware without losing the application:
@@ -319,7 +314,7 @@ class Flask(Scaffold):
         :param args: further arguments for it, as are `options`.
         """
         self._middleware.append((cls, args, options))
-        self._layers = None
+        self._layers = self._direct = None
 
     @setupmethod
     def mount(self, path: str, app: ASGIApp, name: str | None = None) -> None:
@@ -1173,6 +1168,7 @@ class Flask(Scaffold):
                 serving.run(cast(Any, self), host, int(port), debug=self.debug, **options)
         finally:
             self._got_first_request = False
+            self._direct = None
 
     def test_client(self, use_cookies: bool = True, **kwargs: Any) -> FlaskClient:
         """A client that calls the application in-process, see `asyncflask.testing.FlaskClient`.

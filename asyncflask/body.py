@@ -57,7 +57,7 @@ class Body:
     parts: MultipartForm | None = None
     #: What is wrong with the body, raised when user code reads it.
     refused: Exception | None = None
-    #: Whether there was a limit to its size, unless a view has set one since.
+    #: Whether there may be a limit to its size that it has not been held against.
     is_limited = True
     #: Whether there may be files to close.
     is_on_disk = False
@@ -103,11 +103,14 @@ class Body:
                 }
         return await outside(self._receive)
 
-    async def receive_directly(self) -> None:
+    async def receive_directly(self, limit: int | None) -> None:
         """`receive`, for a caller in the server's own context, before the request's has been made. What goes
-        wrong is raised by the next `receive`, where the request can be torn down."""
+        wrong is raised by the next `receive`, where the request can be torn down.
+
+        :param limit: the request's `max_content_length`.
+        """
         try:
-            if self._request.max_content_length is None:
+            if limit is None:
                 self.is_limited = False
                 message = await self._receive()
                 chunk: bytes = message.get("body", b"")
@@ -226,12 +229,7 @@ class Body:
 
     def content(self) -> bytes | None:
         """The whole body if it is in memory, else None; errors as from `require`."""
-        if (
-            self.is_limited
-            or not self.complete
-            or self.refused is not None
-            or self._request._max_content_length is not None
-        ):
+        if self.is_limited or not self.complete or self.refused is not None:
             self.require()
         if self.parts is not None or self._file is not None:
             return None

@@ -80,7 +80,8 @@ def is_async(func: Callable[..., Any]) -> bool:
     """Whether calling `func` gives a coroutine: an ``async def`` function or method, a partial of
     one, or an object whose ``__call__`` is one."""
     try:
-        return bool(func.__code__.co_flags & CO_COROUTINE)
+        flags: int = func.__code__.co_flags
+        return flags & CO_COROUTINE != 0
     except AttributeError:
         while isinstance(func, partial):
             func = func.func

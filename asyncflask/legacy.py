@@ -224,7 +224,7 @@ def first_request_funcs(app: Flask) -> list[Callable[[], Any]]:
 def _set_first_request_funcs(app: Flask, funcs: list[Callable[[], Any]]) -> None:
     app._legacy = {**app._legacy, "before_first_request_funcs": funcs}
     if not app.got_first_request:
-        app._layers = None  # with a lifespan they are there since the server has started
+        app._layers = app._direct = None  # with a lifespan they are there since the server has started
 
 
 _among_first_request_funcs: ContextVar[bool] = ContextVar("asyncflask.first_request_funcs", default=False)

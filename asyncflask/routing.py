@@ -225,7 +225,7 @@ class RouteMatcher:
         self._subdomains = subdomains
         self._version = -1
         self._root: _Node | None = None
-        self._static: dict[str, dict[str, Target]] = {}
+        self._static: dict[str, dict[str, Found]] = {}
         self._by_prefix: dict[str, _Node] = {}
         #: Whether matching may call converters that are not Werkzeug's.
         self.runs_user_code = False
@@ -237,10 +237,10 @@ class RouteMatcher:
             self._compile()
         methods = self._static.get(path)
         if methods is not None and not websocket:
-            target = methods.get(method)
-            if target is not None:
-                return target, ()
-        if self._root is None:
+            found = methods.get(method)
+            if found is not None:
+                return found
+        if self._root is None or path[:2] == "//":
             return None
         head, _, tail = path.rpartition("/")
         node = self._by_prefix.get(head)
@@ -323,9 +323,12 @@ class RouteMatcher:
                 if not target.websocket:
                     for method in target.methods:
                         methods.setdefault(method, target)
-            plain = {method: target for method, target in methods.items() if target.is_plain}
-            if plain:
-                self._static["/".join((*parts, part))] = plain
+            plain: dict[str, Found] = {
+                method: (target, ()) for method, target in methods.items() if target.is_plain
+            }
+            path = "/".join((*parts, part))
+            if plain and path[:2] != "//":  # which is for Werkzeug
+                self._static[path] = plain
             self._collect_static(child, (*parts, part))
 
     def _follow(

@@ -133,6 +133,8 @@ class _Limit:
 
     def __set__(self, request: Request, value: int | None) -> None:
         setattr(request, self._attribute, value)
+        if request._opened_body is not None:
+            request._opened_body.is_limited = True
 
 
 class _Date:
@@ -218,12 +220,13 @@ class Request(RequestBase):
         self.scope: Scope = scope  # type: ignore[assignment]
         self.method: str = scope.get("method", "GET")
         self._receive = receive
+        raw_headers: dict[bytes, bytes] = dict(scope["headers"])
         #: The headers by their names in lower case, the last of each: a quick way to see what is there.
-        self.raw_headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.raw_headers = raw_headers
         #: Whether the headers announce a body (RFC 9112 section 6.3).
         self.has_body = (
-            b"content-length" in self.raw_headers
-            or b"transfer-encoding" in self.raw_headers
+            b"content-length" in raw_headers
+            or b"transfer-encoding" in raw_headers
             or (self.method != "GET" and self._needs_no_announcement())
         )
         if shallow:
@@ -506,8 +509,8 @@ class Request(RequestBase):
         if files:
             self._has_files = True
             return
-        app_ctx = _cv_app.get(None)
-        if app_ctx is not None and app_ctx.app.config["DEBUG"] and mimetype != "multipart/form-data":
+        app = self._app
+        if app is not None and app.config["DEBUG"] and mimetype != "multipart/form-data":
             from .debughelpers import attach_enctype_error_multidict
 
             self.files = cast(Any, new())  # one of its own, which is changed there

@@ -52,9 +52,9 @@ if TYPE_CHECKING:
     from ..app import Flask
 
 
-#: The content type and the body of a response that has nothing else to it.
-Plain = tuple[bytes, bytes]
-_HTML = b"text/html; charset=utf-8"
+#: The content type, as a header, and the body of a response that has nothing else to it.
+Plain = tuple[tuple[bytes, bytes], bytes]
+_HTML = (b"content-type", b"text/html; charset=utf-8")
 
 #: The methods of an application that, replaced, take part between the contexts and the view.
 _BETWEEN = (
@@ -126,7 +126,8 @@ class ContextMiddleware:
             walk._pool = flask.worker_pool
             if scope["method"] != "GET" and flask.request_class is Request:
                 # A usual body is received right here, in the server's context, before there is another.
-                request = Request(scope, receive=receive)
+                request = Request(scope)
+                request._receive = receive
                 request._app = flask
                 if (
                     request.has_body
@@ -135,7 +136,7 @@ class ContextMiddleware:
                     and not request.streams_body
                     and not flask.mounts
                 ):
-                    await request.open_body().receive_directly()
+                    await request.open_body().receive_directly(flask.config["MAX_CONTENT_LENGTH"])
         else:
             walk = ServedWalk()
             walk._context = leave_inner_walk()
@@ -151,7 +152,7 @@ class ContextMiddleware:
                 response = await walk.go_on(asked)
             if type(response) is tuple:
                 content_type, body = response
-                headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body))]
+                headers = [content_type, (b"content-length", b"%d" % len(body))]
                 await send({"type": "http.response.start", "status": 200, "headers": headers})
                 await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})
             elif response is not None:
@@ -195,8 +196,9 @@ class ContextMiddleware:
             _cv_app.set(app_ctx)
         _cv_request.set(ctx)
 
+        has_signals = Signal.in_use
         if self.has_async_in_sync or (
-            Signal.in_use
+            has_signals
             and (before_render_template.receivers or template_rendered.receivers or message_flashed.receivers)
         ):
             walk.is_bridged = True
@@ -206,35 +208,49 @@ class ContextMiddleware:
         streamed = False
         connection: Connection | None = None
         try:
-            if Signal.in_use and not borrowed and appcontext_pushed.receivers:
+            if has_signals and not borrowed and appcontext_pushed.receivers:
                 await emit(appcontext_pushed, flask)
             if not is_matched:
                 await self.match_with_werkzeug(ctx, walk)
             if flask.mounts and (request.routing_exception is not None or self.has_no_static_files):
                 self.match_mount(request)
-            body = request._opened_body
-            waits_for_body = request.has_body and (body is None or not body.complete)
-            if waits_for_body and (
-                request.streams_body
-                or request.passes_body_on
-                or request.routing_exception is not None
-                or request.body.is_announced_too_large()
-            ):
-                walk.is_bridged = True  # `request.form` may have to wait for it
+            waits_for_body = False
+            if request.has_body and ((body := request._opened_body) is None or not body.complete):
+                waits_for_body = True
+                if (
+                    request.streams_body
+                    or request.passes_body_on
+                    or request.routing_exception is not None
+                    or request.body.is_announced_too_large()
+                ):
+                    walk.is_bridged = True  # `request.form` may have to wait for it
             after = self.after
-            if after is not None and self.is_view_next(request, walk):
+            rule: Any = request.url_rule
+            # Whether none of the layers has anything to do before the view is called.
+            if (
+                after is not None
+                and not flask.before_request_funcs
+                and not flask.url_value_preprocessors
+                and type(flask.session_interface) is SecureCookieSessionInterface
+                and not has_signals
+                and not walk.is_bridged
+                and not walk.in_thread
+                and (
+                    (rule is not None and request.method != "OPTIONS")
+                    or request.routing_exception is not None
+                )
+            ):
                 try:
                     if request.routing_exception is not None:
                         flask.raise_routing_exception(request)
                     if waits_for_body:
                         await request.body.receive()
-                    rule: Any = request.url_rule
                     view = flask.view_functions[rule.endpoint]
                     view_args: Any = request.view_args
                     walk.on_wait = ctx
                     try:
                         if is_async(view):
-                            value = await view(**view_args)
+                            value = await (view(**view_args) if view_args else view())
                         else:
                             value = await call_sync_view(walk, rule, view, view_args)
                     finally:
@@ -247,6 +263,17 @@ class ContextMiddleware:
                     response = self.plain_answer(ctx, walk, value)
                     if response is None:
                         response = await after.finish(ctx, value, scope, send)
+                    elif not (
+                        flask.teardown_request_funcs
+                        or flask.teardown_appcontext_funcs
+                        or request._opened_body is not None
+                        or Signal.in_use
+                        or self._replaces_teardown
+                        or client is not None
+                        or ctx.lost
+                    ):
+                        plain: Plain = response
+                        return plain  # with nothing to be torn down
             else:
                 response = await self.app(scope, receive, send)
             # Nor is an answer held back by a sync callable that a timeout has left behind.
@@ -299,22 +326,6 @@ class ContextMiddleware:
             await walk.uncancelled(response.aclose())
         return None
 
-    def is_view_next(self, request: Request, walk: Walk) -> bool:
-        """Whether none of the layers has anything to do before the view is called."""
-        flask = self.flask
-        return not (
-            flask.before_request_funcs
-            or flask.url_value_preprocessors
-            or type(flask.session_interface) is not SecureCookieSessionInterface
-            or Signal.in_use
-            or walk.is_bridged
-            or walk.in_thread
-            or (
-                (request.url_rule is None or request.method == "OPTIONS")
-                and request.routing_exception is None
-            )
-        )
-
     def plain_answer(self, ctx: RequestContext, walk: Walk, value: Any) -> Plain | None:
         """What a view returned as it is to be sent, when none of the layers has anything to do with it."""
         flask = self.flask
@@ -332,7 +343,7 @@ class ContextMiddleware:
             json = flask.json
             if type(value) is dict and type(json) is DefaultJSONProvider:
                 try:
-                    return json.response_content_type(), json.response_body(value)
+                    return (b"content-type", json.response_content_type()), json.response_body(value)
                 except Exception:
                     return None  # the layers will meet it again, where it counts as theirs
         return None
@@ -363,11 +374,7 @@ class ContextMiddleware:
         """Find the rule, or that there is none, if that is all there is to it."""
         scope = request.scope
         path: str = route_path(scope) if scope.get("root_path") else scope["path"]
-        if (
-            path[:2] == "//"
-            or self.flask.config["TRUSTED_HOSTS"] is not None
-            or request.trusted_hosts is not None
-        ):
+        if self.flask.config["TRUSTED_HOSTS"] is not None or request.trusted_hosts is not None:
             return False
         found = self.matcher.match(path, request.method, websocket)
         if found is None:

@@ -455,3 +455,28 @@ class TestServing:
             assert program.get("/") == (200, "asyncflask one")
         finally:
             program.kill()
+
+
+class TestInstrumentation:
+    """What monitoring for Flask, Sentry's above all, puts in the place of `Flask.__call__`."""
+
+    def test_for_wsgi(self, monkeypatch):
+        """It is refused, with what to do, before every request fails."""
+        made_before = asyncflask.Flask("before")
+        monkeypatch.setattr(asyncflask.Flask, "__call__", lambda self, environ, start_response: [])
+        for use in (asyncflask.Flask, lambda _: made_before.test_client()):
+            with pytest.raises(TypeError, match=r"is for WSGI.*add_middleware"):
+                use("after")
+
+    def test_for_asgi(self, monkeypatch):
+        seen = []
+        call = asyncflask.Flask.__call__
+
+        async def instrumented(self, *args):
+            seen.append(args[0]["type"])
+            await call(self, *args)
+
+        monkeypatch.setattr(asyncflask.Flask, "__call__", instrumented)
+        app = asyncflask.Flask("instrumented")
+        assert app.test_client().get("/").status_code == 404
+        assert "http" in seen

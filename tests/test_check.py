@@ -378,6 +378,19 @@ BAD = {
         ["2 note AF702"],
     ),
     "an extension bound to WSGI": ("from flask_socketio import SocketIO\n", ["1 error AF601"]),
+    "instrumentation for WSGI": (
+        "from opentelemetry.instrumentation.flask import FlaskInstrumentor\n",
+        ["1 error AF602"],
+    ),
+    "Sentry's integration for WSGI": (
+        "import sentry_sdk\nfrom sentry_sdk.integrations.flask import FlaskIntegration\n"
+        "sentry_sdk.init(integrations=[FlaskIntegration()])\n",
+        ["3 error AF602"],
+    ),
+    "Sentry, which adds it by itself": (
+        f"{FLASK}import sentry_sdk\nsentry_sdk.init('https://...')\n",
+        ["4 warning AF602"],
+    ),
 }
 
 GOOD = {
@@ -389,6 +402,14 @@ GOOD = {
     "ProxyFix for ASGI": (
         "from asyncflask.middleware.proxy_fix import ProxyFix\n"
         f"{FLASK}app.asgi_app = ProxyFix(app.asgi_app)\n"
+    ),
+    "Sentry without its integration for WSGI": (
+        "import sentry_sdk\nfrom sentry_sdk.integrations.flask import FlaskIntegration\n"
+        "sentry_sdk.init(disabled_integrations=[FlaskIntegration()])\n"
+        "sentry_sdk.init(auto_enabling_integrations=False)\n"
+    ),
+    "Sentry, which does not take asyncflask for Flask": (
+        "from asyncflask import Flask\nimport sentry_sdk\nsentry_sdk.init('https://...')\n"
     ),
     "the app called as ASGI": (
         f"{FLASK}\n\nasync def f(scope, receive, send):\n    await app(scope, receive, send)\n"

@@ -74,6 +74,17 @@ _EXTENSIONS = {
     "flask_script": "write click commands with @app.cli.command(); Flask-Script needs Flask 1",
 }
 
+#: Instrumentation that replaces what WSGI servers call.
+_INSTRUMENTATION = {
+    "opentelemetry.instrumentation.flask": (
+        "app.add_middleware(OpenTelemetryMiddleware), from opentelemetry.instrumentation.asgi"
+    ),
+}
+_SENTRY = (
+    "sentry_sdk.init(disabled_integrations=[FlaskIntegration()], ...),"
+    " app.add_middleware(SentryAsgiMiddleware)"
+)
+
 _UNPATCH = "remove it: sync views run in threads, waiting in 'async def' holds none"
 _SPAWN = ("gevent.spawn", "gevent.spawn_later", "eventlet.spawn", "eventlet.spawn_n", "eventlet.spawn_after")
 _TASK = "app.add_background_task(func, ...), or asyncio.create_task(...) in async code"
@@ -102,6 +113,8 @@ class WSGICheck(Check):
         package = module.partition(".")[0]
         if package in _EXTENSIONS:
             self.error(node, "AF601", f"{package} is bound to a WSGI server", _EXTENSIONS[package])
+        if module in _INSTRUMENTATION:
+            self.error(node, "AF602", f"{module} is for WSGI", _INSTRUMENTATION[module])
         if package in ("grequests", "psycogreen"):
             self.error(node, "AF201", f"{package} is for gevent", _UNPATCH)
 
@@ -163,12 +176,29 @@ class WSGICheck(Check):
             self.error(node, "AF102", "werkzeug.test.Client wants a WSGI application", "app.test_client()")
         elif path == "flask.request.environ.get" and node.args:
             self._server_key(node, node.args[0])
+        elif path == "sentry_sdk.init":
+            self._sentry(node)
 
     def _calls_app(self, path: str, second: ast.expr) -> bool:
         """Whether it is ``app(environ, start_response)``, with an app that is not a middleware's own."""
         name = second.id if isinstance(second, ast.Name) else ""
         is_wsgi = isinstance(second, ast.Lambda) or name == "start_response"
         return not path.startswith("?") and (path == "flask.Flask()" or (is_wsgi and path.endswith(".app")))
+
+    def _sentry(self, node: ast.Call) -> None:
+        arguments = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+        if "FlaskIntegration" in arguments.get("disabled_integrations", ""):
+            return
+        if "FlaskIntegration" in arguments.get("integrations", ""):
+            self.error(node, "AF602", "Sentry's FlaskIntegration is for WSGI", _SENTRY)
+        elif arguments.get("auto_enabling_integrations") != "False":
+            self.project.later.append(lambda: self._sentry_by_itself(node))
+
+    def _sentry_by_itself(self, node: ast.Call) -> None:
+        # It looks for Flask, which asyncflask is under its own name not.
+        if self.project.uses_as_flask or not self.project.uses_asyncflask:
+            message = "Sentry adds its FlaskIntegration by itself, which is for WSGI"
+            self.warning(node, "AF602", message, _SENTRY)
 
     def subscript(self, node: ast.Subscript, path: str) -> None:
         if path == "flask.request.environ":

@@ -345,6 +345,11 @@ class TestCommandLine:
         assert "--as-flask" in output
         assert "--as-flask" in python("-m", "asyncflask", "run", "--help")
 
+    def test_without_and_a_factory(self, python, write):
+        write("made.py", "def create_app():\n    from flask import Flask\n    return Flask(__name__)\n")
+        message = python("-m", "asyncflask", "--app", "made", "routes", code=2)
+        assert "There is one made with 'flask': use '--as-flask', or change" in message
+
     def test_without(self, python):
         message = python("-m", "asyncflask", "routes", code=2)
         assert "There is one made with 'flask': use '--as-flask', or change" in message

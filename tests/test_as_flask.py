@@ -112,6 +112,9 @@ class TestModules:
             "import asyncflask.as_flask, flask, flask.as_flask as second; assert second is flask.as_flask",
         )
 
+    def test_after_an_import_was_forbidden(self, python):
+        python("-c", "import sys; sys.modules['flask'] = None; import asyncflask.as_flask, flask.views")
+
     @pytest.mark.parametrize(
         ("statement", "error"),
         [

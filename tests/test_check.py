@@ -411,6 +411,16 @@ GOOD = {
     "Sentry, which does not take asyncflask for Flask": (
         "from asyncflask import Flask\nimport sentry_sdk\nsentry_sdk.init('https://...')\n"
     ),
+    "an application of another framework, mounted": (
+        "from a2wsgi import WSGIMiddleware\nfrom asyncflask import Flask\n"
+        "from django.core.wsgi import get_wsgi_application\n"
+        "app = Flask(__name__)\napp.mount('/old', WSGIMiddleware(get_wsgi_application()))\n"
+    ),
+    "a websocket": (
+        "import asyncflask\nfrom asyncflask import Flask, websocket\n"
+        "from asyncflask.websocket import Websocket\napp = Flask(__name__)\n\n@app.websocket('/')\nasync def chat():\n    await websocket.accept()\n"
+        "    await websocket.send(await asyncflask.websocket.receive_json())\n"
+    ),
     "the app called as ASGI": (
         f"{FLASK}\n\nasync def f(scope, receive, send):\n    await app(scope, receive, send)\n"
     ),
@@ -1070,6 +1080,11 @@ def test_an_application_of_long_ago(tmp_path: Path) -> None:
         "app.py:22 error AF304",
         "app.py:26 error AF104",
     ]
+
+
+def test_our_own_examples() -> None:
+    """One of them mounts an application that is Flask's, by purpose."""
+    assert found(check_paths([ROOT / "examples"])) == ["__init__.py:11 warning AF701"]
 
 
 # -- the command ---------------------------------------------------------------------------------------------

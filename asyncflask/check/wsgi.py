@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from .findings import FileReport
-from .project import Check, Project
+from .project import APP, Check, Project
 from .walk import Function, FunctionNode
 
 _PROXY_FIX = (
@@ -153,8 +153,12 @@ class WSGICheck(Check):
     def call(self, node: ast.Call, path: str, awaited: bool) -> None:
         if node in self._said:
             return
-        if path in _SERVERS:
+        if path in _SERVERS and _SERVERS[path] != _NOT_WSGI:
             self.error(node, "AF104", f"{path}() wants a WSGI application", _SERVERS[path])
+        elif path in _SERVERS:
+            adapted = self.walker.path_of(node.args[0]) if node.args else ""
+            if adapted == "flask.Flask()" or APP.search(adapted):
+                self.project.later.append(lambda: self._adapted(node, path))
         elif path.startswith(_MIDDLEWARE_MODULES) and path.rpartition(".")[2][:1].isupper():
             name = path.rpartition(".")[2]
             self.error(node, "AF101", f"the WSGI middleware {name} wants one", _MIDDLEWARE.get(name, _ASGI))
@@ -184,6 +188,11 @@ class WSGICheck(Check):
         name = second.id if isinstance(second, ast.Name) else ""
         is_wsgi = isinstance(second, ast.Lambda) or name == "start_response"
         return not path.startswith("?") and (path == "flask.Flask()" or (is_wsgi and path.endswith(".app")))
+
+    def _adapted(self, node: ast.Call, path: str) -> None:
+        if self.project.uses_asyncflask and self.project.uses_flask and not self.project.uses_as_flask:
+            return  # one that is still Flask's, mounted
+        self.error(node, "AF104", f"{path}() wants a WSGI application", _NOT_WSGI)
 
     def _sentry(self, node: ast.Call) -> None:
         arguments = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}

@@ -418,7 +418,8 @@ GOOD = {
     ),
     "a websocket": (
         "import asyncflask\nfrom asyncflask import Flask, websocket\n"
-        "from asyncflask.websocket import Websocket\napp = Flask(__name__)\n\n@app.websocket('/')\nasync def chat():\n    await websocket.accept()\n"
+        "from asyncflask.websocket import Websocket\napp = Flask(__name__)\n\n"
+        "@app.websocket('/')\nasync def chat():\n    await websocket.accept()\n"
         "    await websocket.send(await asyncflask.websocket.receive_json())\n"
     ),
     "the app called as ASGI": (

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, ValuesView
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from inspect import isasyncgenfunction
+from inspect import isasyncgenfunction, signature
 from logging import Logger
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast
@@ -189,6 +189,7 @@ class Flask(Scaffold):
         root_path: str | None = None,
         lifespan: Lifespan | Callable[[Any], AsyncIterator[Any]] | None = None,
     ) -> None:
+        _require_asgi(type(self))
         super().__init__(
             import_name=import_name,
             static_folder=static_folder,
@@ -1178,6 +1179,7 @@ class Flask(Scaffold):
         """
         from .testing import FlaskClient
 
+        _require_asgi(type(self))
         cls = self.test_client_class or FlaskClient
         return cls(self, self.response_class, use_cookies=use_cookies, **kwargs)
 
@@ -1200,6 +1202,31 @@ def _is_below(host: str, server_name: str) -> bool:
     for port in (":80", ":443"):
         server_name = server_name.removesuffix(port)
     return host == server_name or host.endswith(f".{server_name}")
+
+
+_ASGI_CALL = Flask.__call__
+
+
+def _require_asgi(cls: type[Flask]) -> None:
+    """Raise TypeError if a class of applications has what WSGI servers call in the place of `__call__`.
+
+    Instrumentation for Flask puts it there; otherwise each request would fail.
+    """
+    call: Callable[..., Any] = cls.__call__
+    if call is _ASGI_CALL:
+        return
+    try:
+        signature(call).bind(None, {}, None, None)
+    except TypeError:
+        name = getattr(call, "__qualname__", repr(call))
+        raise TypeError(
+            f"{cls.__name__}.__call__ is now {name!r}, which is for WSGI, and the application an ASGI one."
+            " Use what the instrumentation has for ASGI. For Sentry:"
+            " 'sentry_sdk.init(disabled_integrations=[FlaskIntegration()], ...)' and"
+            " 'app.add_middleware(SentryAsgiMiddleware)'."
+        ) from None
+    except ValueError:
+        return  # it does not tell its parameters
 
 
 _NO_WSGI_APP = (

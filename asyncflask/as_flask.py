@@ -100,7 +100,7 @@ def _is_of_flask(name: str) -> bool:
 def _objects_of_flask() -> Iterator[object]:
     """Flask's modules, and the classes, functions, proxies and signals in them."""
     for name, module in list(sys.modules.items()):
-        if not _is_of_flask(name):
+        if not _is_of_flask(name) or module is None:
             continue
         yield module
         for value in vars(module).values():
@@ -138,7 +138,8 @@ def _describe(name: str) -> str:
 
 
 def _install() -> None:
-    if sys.modules.get("flask", asyncflask) is not asyncflask:
+    # None, which forbids the import, is no module.
+    if sys.modules.get("flask") not in (None, asyncflask):
         importers = " or ".join(map(_describe, _importers())) or "a module that has kept nothing of it"
         raise RuntimeError(
             f"Flask itself has been imported already, by {importers}. 'import asyncflask.as_flask' has to"

@@ -73,6 +73,7 @@ def find_best_app(module: ModuleType) -> Flask:
             f" Use '{module.__name__}:name' to specify the correct one."
         )
 
+    made: list[object] = []
     for name in ("create_app", "make_app"):
         factory = getattr(module, name, None)
         if not inspect.isfunction(factory):
@@ -88,12 +89,13 @@ def find_best_app(module: ModuleType) -> Flask:
             ) from error
         if isinstance(candidate, Flask):
             return candidate
+        made.append(candidate)
 
     message = (
         f"Failed to find Flask application or factory in module '{module.__name__}'."
         f" Use '{module.__name__}:name' to specify one."
     )
-    if any(_is_real_flask(value) for value in vars(module).values()):
+    if any(_is_real_flask(value) for value in (*vars(module).values(), *made)):
         message += f" There is one made with 'flask': {_USE_ASYNCFLASK}."
     raise NoAppException(message)
 

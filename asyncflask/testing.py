@@ -152,7 +152,10 @@ class _Exchange:
         if self._start is None:
             raise AssertionError("The application ended without a response.")
         status = self._start.get("asyncflask.status") or _status(self._start["status"])
-        body: Iterable[bytes] = _Stream(self) if self._streamed and not buffered else list(self._pieces)
+        # No list unless it is asked for, even when all of it is there: for Flask's client that is a stream.
+        body: Iterable[bytes] = _Stream(self) if self._streamed else iter(self._pieces)
+        if buffered:
+            body = list(self._pieces)
         return body, status, _headers(self._start)
 
     def next_piece(self) -> bytes | None:

@@ -16,6 +16,9 @@ from queue import SimpleQueue
 
 Job = Callable[[], None]
 
+#: How many threads of a pool may rest for their requests. Each takes some 20 KiB.
+RESTING = 2000
+
 _here = threading.local()
 
 
@@ -121,9 +124,12 @@ class _PoolWorker(Worker):
     def release(self) -> None:
         with self.pool._lock:
             self.claims -= 1
-            if self.idle and not self.claims and self.pool._is_too_large():
-                self.idle = False
-                self.jobs.put(_nothing)  # to end
+            if self.idle and not self.claims:
+                if self.pool._is_too_large():
+                    self.idle = False
+                    self.jobs.put(_nothing)  # to end
+                else:
+                    self.pool._wake_one()  # what no thread could be started for
 
     def _run(self) -> None:
         _here.worker = self
@@ -164,7 +170,8 @@ class WorkerPool:
     `Worker.submit`. A thread to which a request will come back (`Worker.claim`)
     is left alone by other requests: one that holds a connection of a database, say, might
     have to wait behind another that waits for a connection. Such a thread, and one that waits for a
-    coroutine, does not count as being at work; others take their place, up to `limit`.
+    coroutine, does not count as being at work; others take their place, up to `limit`. Only beyond that
+    do requests share threads.
 
     :param size: the largest number of threads that are at work.
     :param name: the threads are called ``name_0``, ``name_1``, and so on.
@@ -175,7 +182,8 @@ class WorkerPool:
             raise ValueError(f"A worker pool needs at least one thread, not {size}; set WORKER_THREADS.")
         self.size = size
         #: The largest number of threads, with those that requests will come back to. Then they are shared.
-        self.limit = size * 50
+        # It does not follow from the size: the fewer are at work, the longer do requests last.
+        self.limit = size + RESTING
         self.name = name
         self._lock = threading.Lock()
         # Each with the thread that may be waiting for it.

@@ -112,6 +112,9 @@ class TestModules:
             "import asyncflask.as_flask, flask, flask.as_flask as second; assert second is flask.as_flask",
         )
 
+    def test_after_an_import_was_forbidden(self, python):
+        python("-c", "import sys; sys.modules['flask'] = None; import asyncflask.as_flask, flask.views")
+
     @pytest.mark.parametrize(
         ("statement", "error"),
         [
@@ -345,6 +348,11 @@ class TestCommandLine:
         assert "--as-flask" in output
         assert "--as-flask" in python("-m", "asyncflask", "run", "--help")
 
+    def test_without_and_a_factory(self, python, write):
+        write("made.py", "def create_app():\n    from flask import Flask\n    return Flask(__name__)\n")
+        message = python("-m", "asyncflask", "--app", "made", "routes", code=2)
+        assert "There is one made with 'flask': use '--as-flask', or change" in message
+
     def test_without(self, python):
         message = python("-m", "asyncflask", "routes", code=2)
         assert "There is one made with 'flask': use '--as-flask', or change" in message
@@ -455,3 +463,28 @@ class TestServing:
             assert program.get("/") == (200, "asyncflask one")
         finally:
             program.kill()
+
+
+class TestInstrumentation:
+    """What monitoring for Flask, Sentry's above all, puts in the place of `Flask.__call__`."""
+
+    def test_for_wsgi(self, monkeypatch):
+        """It is refused, with what to do, before every request fails."""
+        made_before = asyncflask.Flask("before")
+        monkeypatch.setattr(asyncflask.Flask, "__call__", lambda self, environ, start_response: [])
+        for use in (asyncflask.Flask, lambda _: made_before.test_client()):
+            with pytest.raises(TypeError, match=r"is for WSGI.*add_middleware"):
+                use("after")
+
+    def test_for_asgi(self, monkeypatch):
+        seen = []
+        call = asyncflask.Flask.__call__
+
+        async def instrumented(self, *args):
+            seen.append(args[0]["type"])
+            await call(self, *args)
+
+        monkeypatch.setattr(asyncflask.Flask, "__call__", instrumented)
+        app = asyncflask.Flask("instrumented")
+        assert app.test_client().get("/").status_code == 404
+        assert "http" in seen

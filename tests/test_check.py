@@ -378,6 +378,19 @@ BAD = {
         ["2 note AF702"],
     ),
     "an extension bound to WSGI": ("from flask_socketio import SocketIO\n", ["1 error AF601"]),
+    "instrumentation for WSGI": (
+        "from opentelemetry.instrumentation.flask import FlaskInstrumentor\n",
+        ["1 error AF602"],
+    ),
+    "Sentry's integration for WSGI": (
+        "import sentry_sdk\nfrom sentry_sdk.integrations.flask import FlaskIntegration\n"
+        "sentry_sdk.init(integrations=[FlaskIntegration()])\n",
+        ["3 error AF602"],
+    ),
+    "Sentry, which adds it by itself": (
+        f"{FLASK}import sentry_sdk\nsentry_sdk.init('https://...')\n",
+        ["4 warning AF602"],
+    ),
 }
 
 GOOD = {
@@ -389,6 +402,25 @@ GOOD = {
     "ProxyFix for ASGI": (
         "from asyncflask.middleware.proxy_fix import ProxyFix\n"
         f"{FLASK}app.asgi_app = ProxyFix(app.asgi_app)\n"
+    ),
+    "Sentry without its integration for WSGI": (
+        "import sentry_sdk\nfrom sentry_sdk.integrations.flask import FlaskIntegration\n"
+        "sentry_sdk.init(disabled_integrations=[FlaskIntegration()])\n"
+        "sentry_sdk.init(auto_enabling_integrations=False)\n"
+    ),
+    "Sentry, which does not take asyncflask for Flask": (
+        "from asyncflask import Flask\nimport sentry_sdk\nsentry_sdk.init('https://...')\n"
+    ),
+    "an application of another framework, mounted": (
+        "from a2wsgi import WSGIMiddleware\nfrom asyncflask import Flask\n"
+        "from django.core.wsgi import get_wsgi_application\n"
+        "app = Flask(__name__)\napp.mount('/old', WSGIMiddleware(get_wsgi_application()))\n"
+    ),
+    "a websocket": (
+        "import asyncflask\nfrom asyncflask import Flask, websocket\n"
+        "from asyncflask.websocket import Websocket\napp = Flask(__name__)\n\n"
+        "@app.websocket('/')\nasync def chat():\n    await websocket.accept()\n"
+        "    await websocket.send(await asyncflask.websocket.receive_json())\n"
     ),
     "the app called as ASGI": (
         f"{FLASK}\n\nasync def f(scope, receive, send):\n    await app(scope, receive, send)\n"
@@ -1049,6 +1081,11 @@ def test_an_application_of_long_ago(tmp_path: Path) -> None:
         "app.py:22 error AF304",
         "app.py:26 error AF104",
     ]
+
+
+def test_our_own_examples() -> None:
+    """One of them mounts an application that is Flask's, by purpose."""
+    assert found(check_paths([ROOT / "examples"])) == ["__init__.py:11 warning AF701"]
 
 
 # -- the command ---------------------------------------------------------------------------------------------

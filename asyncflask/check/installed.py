@@ -11,6 +11,7 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
+from types import ModuleType
 
 from ..legacy import _MODULE_NAMES
 
@@ -34,6 +35,19 @@ def has_module(module: str) -> bool:
             return find_spec(module) is not None
     except (ImportError, ValueError):
         return False
+
+
+@cache
+def is_module(path: str) -> bool:
+    """Whether a dotted expression is a module: ``asyncflask.websocket`` is a proxy, though there is one."""
+    if not has_module(path):
+        return False
+    parent, _, name = path.rpartition(".")
+    if not parent:
+        return True
+    with warnings.catch_warnings(action="ignore"):
+        value = getattr(import_module(parent), name, None)
+    return value is None or isinstance(value, ModuleType)
 
 
 @cache

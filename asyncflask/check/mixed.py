@@ -20,7 +20,8 @@ class MixedCheck(Check):
             self.project.uses_asyncflask |= not module.startswith(_OURS)
             if "as_flask" in (module.rpartition(".")[2], name):
                 self.project.uses_as_flask = True
-        elif package == "flask" or package.startswith("flask_") or package == "flasgger":
+        self.project.uses_flask |= package == "flask"
+        if package == "flask" or package.startswith("flask_") or package == "flasgger":
             self.project.later.append(lambda: self._beside(node, package))
 
     def _beside(self, node: ast.alias, package: str) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from .findings import FileReport, Finding, Severity
 from .walk import Rule
 
-_APP = re.compile(r"(?:^|[?.:])(?:app|application|flask_app|(?:create|make)_app\(\))$")
+#: The names that applications have, and what makes them.
+APP = re.compile(r"(?:^|[?.:])(?:app|application|flask_app|(?:create|make)_app\(\))$")
 
 
 @dataclass
@@ -30,6 +31,7 @@ class Project:
     has_async_functions: bool = False
     uses_flask_sqlalchemy: bool = False
     uses_asyncflask: bool = False
+    uses_flask: bool = False
     #: Whether `flask` is asyncflask there.
     uses_as_flask: bool = False
     #: Questions that can be answered when everything has been read.
@@ -95,4 +97,4 @@ class Check(Rule):
         """Whether a path is that of an application, known or by its name in a file that imports Flask."""
         if path in ("flask.Flask()", "flask.current_app"):
             return True
-        return bool(self.report.imports) and not path.startswith("flask.") and _APP.search(path) is not None
+        return bool(self.report.imports) and not path.startswith("flask.") and APP.search(path) is not None

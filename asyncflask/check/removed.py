@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from ..legacy import _ATTRIBUTES, _MODULE_NAMES
-from .installed import BUILT_ON, describe, has_module, has_name
+from .installed import BUILT_ON, describe, has_module, has_name, is_module
 from .project import Check
 from .walk import FLASKS
 
@@ -128,7 +128,7 @@ class RemovedCheck(Check):
             and isinstance(node.ctx, ast.Load)
         ):
             module = f"asyncflask{owner[5:]}" if package == "flask" else owner
-            if has_module(module) and "ImportError" not in caught:
+            if is_module(module) and "ImportError" not in caught:
                 self._look_up(node, module, node.attr)
                 return
         self._of_application(node, owner)

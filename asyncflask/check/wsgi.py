@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from .findings import FileReport
-from .project import Check, Project
+from .project import APP, Check, Project
 from .walk import Function, FunctionNode
 
 _PROXY_FIX = (
@@ -74,6 +74,17 @@ _EXTENSIONS = {
     "flask_script": "write click commands with @app.cli.command(); Flask-Script needs Flask 1",
 }
 
+#: Instrumentation that replaces what WSGI servers call.
+_INSTRUMENTATION = {
+    "opentelemetry.instrumentation.flask": (
+        "app.add_middleware(OpenTelemetryMiddleware), from opentelemetry.instrumentation.asgi"
+    ),
+}
+_SENTRY = (
+    "sentry_sdk.init(disabled_integrations=[FlaskIntegration()], ...),"
+    " app.add_middleware(SentryAsgiMiddleware)"
+)
+
 _UNPATCH = "remove it: sync views run in threads, waiting in 'async def' holds none"
 _SPAWN = ("gevent.spawn", "gevent.spawn_later", "eventlet.spawn", "eventlet.spawn_n", "eventlet.spawn_after")
 _TASK = "app.add_background_task(func, ...), or asyncio.create_task(...) in async code"
@@ -102,6 +113,8 @@ class WSGICheck(Check):
         package = module.partition(".")[0]
         if package in _EXTENSIONS:
             self.error(node, "AF601", f"{package} is bound to a WSGI server", _EXTENSIONS[package])
+        if module in _INSTRUMENTATION:
+            self.error(node, "AF602", f"{module} is for WSGI", _INSTRUMENTATION[module])
         if package in ("grequests", "psycogreen"):
             self.error(node, "AF201", f"{package} is for gevent", _UNPATCH)
 
@@ -140,8 +153,12 @@ class WSGICheck(Check):
     def call(self, node: ast.Call, path: str, awaited: bool) -> None:
         if node in self._said:
             return
-        if path in _SERVERS:
+        if path in _SERVERS and _SERVERS[path] != _NOT_WSGI:
             self.error(node, "AF104", f"{path}() wants a WSGI application", _SERVERS[path])
+        elif path in _SERVERS:
+            adapted = self.walker.path_of(node.args[0]) if node.args else ""
+            if adapted == "flask.Flask()" or APP.search(adapted):
+                self.project.later.append(lambda: self._adapted(node, path))
         elif path.startswith(_MIDDLEWARE_MODULES) and path.rpartition(".")[2][:1].isupper():
             name = path.rpartition(".")[2]
             self.error(node, "AF101", f"the WSGI middleware {name} wants one", _MIDDLEWARE.get(name, _ASGI))
@@ -163,12 +180,34 @@ class WSGICheck(Check):
             self.error(node, "AF102", "werkzeug.test.Client wants a WSGI application", "app.test_client()")
         elif path == "flask.request.environ.get" and node.args:
             self._server_key(node, node.args[0])
+        elif path == "sentry_sdk.init":
+            self._sentry(node)
 
     def _calls_app(self, path: str, second: ast.expr) -> bool:
         """Whether it is ``app(environ, start_response)``, with an app that is not a middleware's own."""
         name = second.id if isinstance(second, ast.Name) else ""
         is_wsgi = isinstance(second, ast.Lambda) or name == "start_response"
         return not path.startswith("?") and (path == "flask.Flask()" or (is_wsgi and path.endswith(".app")))
+
+    def _adapted(self, node: ast.Call, path: str) -> None:
+        if self.project.uses_asyncflask and self.project.uses_flask and not self.project.uses_as_flask:
+            return  # one that is still Flask's, mounted
+        self.error(node, "AF104", f"{path}() wants a WSGI application", _NOT_WSGI)
+
+    def _sentry(self, node: ast.Call) -> None:
+        arguments = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+        if "FlaskIntegration" in arguments.get("disabled_integrations", ""):
+            return
+        if "FlaskIntegration" in arguments.get("integrations", ""):
+            self.error(node, "AF602", "Sentry's FlaskIntegration is for WSGI", _SENTRY)
+        elif arguments.get("auto_enabling_integrations") != "False":
+            self.project.later.append(lambda: self._sentry_by_itself(node))
+
+    def _sentry_by_itself(self, node: ast.Call) -> None:
+        # It looks for Flask, which asyncflask is under its own name not.
+        if self.project.uses_as_flask or not self.project.uses_asyncflask:
+            message = "Sentry adds its FlaskIntegration by itself, which is for WSGI"
+            self.warning(node, "AF602", message, _SENTRY)
 
     def subscript(self, node: ast.Subscript, path: str) -> None:
         if path == "flask.request.environ":

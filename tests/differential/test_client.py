@@ -227,6 +227,7 @@ def test_responses(fw):
         yield (
             response.status_code,
             response.status,
+            response.is_streamed,
             response.data,
             response.text,
             response.get_data(as_text=True),
@@ -250,8 +251,11 @@ def test_responses(fw):
         response = client.get("/stream")
         yield response.is_streamed, list(response.iter_encoded()), response.content_length
         response.close()
-        response = client.get("/stream", buffered=True)
-        yield response.is_streamed, response.data
+        for path in ("/", "/stream"):
+            for method in ("GET", "HEAD"):
+                for buffered in (False, True):
+                    response = client.open(path, method=method, buffered=buffered)
+                    yield response.is_streamed, response.is_sequence, response.data
 
     return app, steps
 

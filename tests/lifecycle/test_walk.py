@@ -852,6 +852,64 @@ def test_a_sync_callable_can_wait_for_a_task_that_needs_a_thread(
     assert run_on(kind, lambda: walk(pool, body), timeout=5) == "done"
 
 
+def test_walks_that_hold_what_others_wait_for_go_on(
+    kind: str, make_pool: Callable[[int], WorkerPool]
+) -> None:
+    """Streams, say, that hold a database connection between their pieces, more than there are connections."""
+    pool = make_pool(1)
+    connections = threading.Semaphore(2)
+    begun = 0
+
+    async def one(everyone: asyncio.Event) -> None:
+        async def body(walk: Walk) -> None:
+            nonlocal begun
+            await walk.call(thread_name)  # the thread is the walk's from here on
+            begun += 1
+            if begun == 100:
+                everyone.set()
+            await walk.call(everyone.wait)
+            assert await walk.call(connections.acquire, timeout=2), "no connection"
+            await walk.call(asyncio.sleep, 0)
+            await walk.call(connections.release)
+
+        await walk(pool, body)
+
+    async def main() -> None:
+        everyone = asyncio.Event()
+        await asyncio.gather(*(one(everyone) for _ in range(100)))
+
+    run_on(kind, main)
+
+
+def test_a_walk_begins_when_another_ends_where_no_thread_can_be_started(
+    kind: str, make_pool: Callable[[int], WorkerPool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = make_pool(2)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def main() -> None:
+        end = asyncio.Event()
+
+        async def first(walk: Walk) -> None:
+            await walk.call(thread_name)
+            monkeypatch.setattr(threading.Thread, "start", refuse)
+            await walk.call(end.wait)
+
+        async def second(walk: Walk) -> None:
+            await walk.call(thread_name)
+
+        running = [asyncio.ensure_future(walk(pool, first))]
+        await asyncio.sleep(0.05)
+        running.append(asyncio.ensure_future(walk(pool, second)))
+        await asyncio.sleep(0.05)
+        end.set()
+        await asyncio.wait_for(asyncio.gather(*running), 3)
+
+    run_on(kind, main, timeout=8)
+
+
 @pytest.mark.parametrize("worker", ["of the pool", "of a caller that goes away"])
 def test_a_task_that_outlives_its_walk_still_gets_a_thread(kind: str, pool: WorkerPool, worker: str) -> None:
     """A test client, a command: what waits for the walk lends it a thread, for as long as it waits."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from tempfile import SpooledTemporaryFile, TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -59,6 +59,8 @@ class Body:
         self._file: IO[bytes] | None = None
         #: Whether the last chunk has arrived.
         self.complete = False
+        #: Called, once, when it has.
+        self.on_complete: Callable[[], None] | None = None
         #: Bytes received so far.
         self.size = 0
         #: The form and the files of a large multipart body, which is not kept otherwise.
@@ -143,6 +145,8 @@ class Body:
                 raise ClientDisconnected()
             chunk: bytes = message.get("body", b"")
             self.complete = not message.get("more_body", False)
+            if self.complete and self.on_complete is not None:
+                self.on_complete()
             self.size += len(chunk)
             if limit is not None and self.size > limit:
                 self._chunks.append(chunk)  # for a view that raises the limit and reads on

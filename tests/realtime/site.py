@@ -391,9 +391,16 @@ async def wait_stream() -> str:
     return await _wait()
 
 
-@app.post("/wait/unread", stream=True)
-async def wait_unread() -> str:
-    return await _wait()
+@app.post("/wait/stream/task", stream=True)
+async def wait_stream_task() -> str:
+    """Waits while another task takes the body."""
+
+    async def take() -> None:
+        note(f"{sum([len(chunk) async for chunk in request.stream])} bytes")
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(take())
+        return await _wait()
 
 
 def decorator(view: Callable[..., Any]) -> Callable[..., Any]:

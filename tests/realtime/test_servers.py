@@ -301,7 +301,6 @@ def test_timeouts_and_groups_in_a_watched_view(server: Server) -> None:
     assert fetch(server, "GET", "/wait/timeout") == (200, "timeout group 0")
 
 
-NOT_WATCHED = "a view that waited for its streamed body is not watched when that is complete"
 CANCELLED = ["started", "cancelled", "cleaned up", "view ended", "teardown CancelledError same thread True"]
 REQUESTS = {
     "get": ("GET", "/wait", b"", CANCELLED),
@@ -329,15 +328,19 @@ def test_disconnects_cancel_async_views(server: Server, kind: str, how: str) -> 
     assert ended(server, name) == expected
 
 
-def test_a_disconnect_after_a_streamed_upload(server: Server, request: pytest.FixtureRequest) -> None:
-    if server.kind != "daphne":  # which receives the whole body before the view begins
-        request.applymarker(pytest.mark.xfail(strict=True, reason=NOT_WATCHED))
+@pytest.mark.parametrize("how", ["stream", "stream/task"])
+def test_a_disconnect_after_a_streamed_upload(server: Server, how: str) -> None:
     size = 3_000_000
     raw = Raw(server)
-    raw.request("POST", "/wait/stream?id=upload", b"x" * size)
-    ended(server, "upload", "started")
+    name = how.replace("/", "-")
+    raw.request("POST", f"/wait/{how}?id={name}", b"x" * size)
+    ended(server, name, "bytes")
+    ended(server, name, "started")
     raw.leave("close")
-    assert ended(server, "upload", timeout=1.0) == [f"{size} bytes", *CANCELLED]
+    events = ended(server, name)
+    if how == "stream/task":
+        events.insert(0, events.pop(1))  # it has begun to wait before
+    assert events == [f"{size} bytes", *CANCELLED]
 
 
 # -- the end ---------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import sqlite3
 import subprocess
@@ -1351,6 +1352,28 @@ def test_many_awaited_clients_at_once(app: Site) -> None:
     assert app.torn_down == [None] * 50
 
 
+@pytest.mark.parametrize("what", ["send", "close"])
+def test_the_awaited_client_sends_and_closes_while_it_receives(app: Site, what: str) -> None:
+    app.teardown_websocket(lambda error: None)
+    echo_on(app)
+
+    async def main() -> Any:
+        async with app.test_client() as client, client.websocket_connect("/ws") as connected:
+            receiving = asyncio.create_task(connected.receive())
+            await asyncio.sleep(0.05)
+            if what == "send":
+                await connected.send_json(a=1)
+            else:
+                await connected.close()
+            return (await asyncio.gather(receiving, return_exceptions=True))[0]
+
+    answer = run(main)
+    if what == "send":
+        assert json.loads(answer) == {"a": 1}
+    else:
+        assert isinstance(answer, RuntimeError | WebsocketClosed)
+
+
 FORGOTTEN = """
 import asyncio
 from asyncflask import Flask, websocket
@@ -1373,11 +1396,6 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=subprocess.TimeoutExpired,
-    reason="its sync teardown functions wait for a thread that serves it, which is never there again",
-)
 def test_an_awaited_websocket_that_nobody_closes_does_not_hang() -> None:
     command = [sys.executable, "-c", FORGOTTEN]
     root = Path(__file__).parents[2]

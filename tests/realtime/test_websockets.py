@@ -1059,7 +1059,8 @@ def test_a_send_fails_in_a_child_task(app: Site) -> None:
     assert app.torn_down == [None]
 
 
-def test_send_tells_before_receive_does(app: Site) -> None:
+@pytest.mark.parametrize("kind", [OSError, RuntimeError])  # the latter is daphne's
+def test_send_tells_before_receive_does(app: Site, kind: type[Exception]) -> None:
     """The clean-up that follows the failed `send` is not cut when the server tells of the leaving, too."""
 
     @app.websocket("/ws")
@@ -1076,7 +1077,7 @@ def test_send_tells_before_receive_does(app: Site) -> None:
     async def main() -> None:
         connected = Connected(app)
         await connected.until_sent("websocket.send")
-        connected.failure = OSError("the connection is lost")
+        connected.failure = kind("the connection is lost")
         await connected.until(lambda: app.notes)
         connected.leave()
         await connected.end()

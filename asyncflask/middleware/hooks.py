@@ -187,6 +187,16 @@ def is_asgi_app(value: object) -> bool:
     )
 
 
+def started_response(app: Flask, message: Message) -> Response:
+    """The response that an ASGI application has started, for the hooks to change."""
+    response: Response = app.response_class(status=message["status"])
+    response.headers.clear()
+    for name, value in message.get("headers", ()):
+        response.headers.add(name.decode("latin-1"), value.decode("latin-1"))
+    response.automatically_set_content_length = False
+    return response
+
+
 class _Sender:
     """The `send` for an ASGI application: its response passes the hooks when it starts."""
 
@@ -204,11 +214,7 @@ class _Sender:
         await outside(partial(self._send, message))
 
     async def _process(self, message: Message) -> Message:
-        response: Response = self._app.response_class(status=message["status"])
-        response.headers.clear()
-        for name, value in message.get("headers", ()):
-            response.headers.add(name.decode("latin-1"), value.decode("latin-1"))
-        response.automatically_set_content_length = False
+        response = started_response(self._app, message)
         replaced = overridden(self._app, "process_response")
         if replaced is not None:
             response = await current_walk().call(replaced, response)

@@ -1059,6 +1059,33 @@ def test_a_send_fails_in_a_child_task(app: Site) -> None:
     assert app.torn_down == [None]
 
 
+@pytest.mark.parametrize("after_fails", [False, True])
+def test_an_unexpected_refusal_passes_the_hooks(
+    app: Site, caplog: pytest.LogCaptureFixture, after_fails: bool
+) -> None:
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+
+    @app.websocket("/ws")
+    async def view() -> None:
+        raise KeyError("view")
+
+    @app.after_websocket
+    def after(response: Any) -> Any:
+        app.notes.append(response.status_code)
+        if after_fails:
+            raise LookupError("after")
+        response.headers["X-After"] = "yes"
+        return response
+
+    with pytest.raises(WebsocketResponseError) as refused:
+        app.test_client().websocket_connect("/ws")
+    assert refused.value.status_code == 500
+    assert refused.value.response.headers.get("X-After") == (None if after_fails else "yes")
+    assert app.notes == [500]
+    assert [type(error) for error in app.torn_down] == [KeyError]
+    assert ("after_websocket" in caplog.text) is after_fails
+
+
 @pytest.mark.parametrize("kind", [OSError, RuntimeError])  # the latter is daphne's
 def test_send_tells_before_receive_does(app: Site, kind: type[Exception]) -> None:
     """The clean-up that follows the failed `send` is not cut when the server tells of the leaving, too."""

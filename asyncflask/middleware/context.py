@@ -316,8 +316,8 @@ class ContextMiddleware:
                 if mount.covers(path):
                     request.routing_exception = None
                     request.url_rule = mount.rule
-                    request.scope["route"] = mount.rule.route
                     request.view_args = {"path": path[len(mount.path) :].lstrip("/")}
+                    self.describe_route(request)
                     request.passes_body_on = True
                     return
 
@@ -346,7 +346,16 @@ class ContextMiddleware:
         request.url_rule = target.rule
         request.view_args = view_args
         request.streams_body = target.stream
-        scope["route"] = target.route  # where tracing and metrics look for it
+        # Where tracing and metrics look for it.
+        scope["route"] = target.route
+        flask = self.flask
+        if target.rule.endpoint in flask.view_functions:
+            scope["endpoint"] = flask.view_functions[target.rule.endpoint]
+        if "router" in scope:
+            describe_parameters(scope, view_args)
+        else:
+            scope["router"] = flask
+            scope["path_params"] = view_args
         return True
 
     async def match_with_werkzeug(self, ctx: RequestContext, walk: Walk) -> None:
@@ -366,7 +375,17 @@ class ContextMiddleware:
             ctx.failed = failed  # a converter; raised where it is answered
         request.streams_body = getattr(request.url_rule, "stream", False)
         if request.url_rule is not None:
-            request.scope["route"] = getattr(request.url_rule, "route", None)
+            self.describe_route(request)
+
+    def describe_route(self, request: Request) -> None:
+        """Leave in the scope what Starlette leaves there, for middleware that looks at the one it has passed
+        on. Where this application is mounted, the router around it stays: it builds the URLs."""
+        rule, scope = request.url_rule, request.scope
+        assert rule is not None
+        scope["route"] = getattr(rule, "route", None)
+        scope["endpoint"] = self.flask.view_functions.get(rule.endpoint)
+        scope.setdefault("router", self.flask)
+        describe_parameters(scope, request.view_args or {})
 
     async def tear_down(
         self, ctx: RequestContext, walk: Walk, error: BaseException | None, borrowed: bool
@@ -428,6 +447,11 @@ class ContextMiddleware:
                 await collect(failures, emit(appcontext_popped, self.flask))
         if failures:
             raise failures[0]
+
+
+def describe_parameters(scope: Scope, view_args: dict[str, Any]) -> None:
+    """Add what the rule took from the path to what those of a parent took."""
+    scope["path_params"] = {**scope.get("path_params", {}), **view_args}
 
 
 async def do_teardown_request(app: Flask, ctx: RequestContext, error: BaseException | None) -> None:

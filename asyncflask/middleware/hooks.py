@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from ..concurrency import current_walk, inner_walk, is_async, outside
 from ..ctx import RequestContext
+from ..environ import without_routing
 from ..globals import _cv_request
 from ..signals import Signal, request_finished, request_started
 from ..typing import Message, Receive, Scope, Send
@@ -106,7 +107,7 @@ class AfterRequestMiddleware:
             if type(value) is not str and is_asgi_app(value):
                 await current_walk().to_loop()
                 sender = _Sender(flask, ctx, send)
-                await value(scope, ctx.request.body.replay, sender)
+                await value(without_routing(scope), ctx.request.body.replay, sender)
                 return SENT
             if self._replaced_finalize is not None:
                 return await current_walk().call(self._replaced_finalize, value)

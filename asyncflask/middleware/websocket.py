@@ -24,6 +24,7 @@ from ..concurrency import (
     outside,
 )
 from ..ctx import AppContext, RequestContext
+from ..environ import without_routing
 from ..globals import _cv_app, _cv_request
 from ..signals import appcontext_pushed, got_request_exception
 from ..typing import ASGIApp, Message, Receive, Scope, Send
@@ -209,7 +210,7 @@ class WebsocketMiddleware:
         websocket._connection.stop()
         handover = _Handover(self, ctx, websocket)
         try:
-            await app(websocket.scope, handover.receive, handover.send)
+            await app(without_routing(websocket.scope), handover.receive, handover.send)
         except StarletteDisconnect:
             if not websocket._connection.lost:
                 raise

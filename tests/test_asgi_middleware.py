@@ -6,6 +6,7 @@ import asyncio
 import functools
 import gzip
 import re
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
@@ -710,6 +711,43 @@ def test_base_http_middleware_that_reads_the_body(app: Flask) -> None:
     app.add_middleware(Reading)
     response = app.test_client().post("/echo", data=b"a body")
     assert (response.data, response.headers["X-Length"]) == (b"a body", "6")
+
+
+@pytest.mark.parametrize("around", ["ours", "parent"])
+def test_a_cancelled_view_has_an_answer_for_the_middleware(app: Flask, log: list[Any], around: str) -> None:
+    """Or `BaseHTTPMiddleware` would raise, for every client that goes away, and metrics count an error."""
+    begun = threading.Event()
+
+    @app.get("/wait")
+    async def wait() -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    @app.teardown_request
+    def teardown(error: BaseException | None) -> None:
+        log.append(type(error))
+
+    class Counting(BaseHTTPMiddleware):
+        async def dispatch(self, request: Any, call_next: Any) -> Any:
+            try:
+                response = await call_next(request)
+            except BaseException as error:
+                log.append(error)
+                raise
+            log.append(response.status_code)
+            return response
+
+    served: Any = app
+    if around == "parent":
+        served = Starlette(routes=[Mount("/", app)], middleware=[Middleware(Counting)])
+    else:
+        app.add_middleware(Counting)
+    with Server(served) as server:
+        with server.connect() as client:
+            client.send_request("GET", "/wait")
+            assert begun.wait(5)
+        eventually(lambda: len(log) == 2, "the request has ended")
+    assert log == [asyncio.CancelledError, 499]
 
 
 # -- others' ------------------------------------------------------------------------------------

@@ -243,7 +243,10 @@ class ContextMiddleware:
                 if not borrowed:
                     app_ctx.held = False
                 client.keep(app_ctx, ctx)
-        if ctx.lost or (connection is not None and connection.lost):
+        if ctx.lost:
+            await answer_nobody(walk, send)
+            return None
+        if connection is not None and connection.lost:
             return None
         if error is not None:
             raise error
@@ -452,6 +455,16 @@ class ContextMiddleware:
 def describe_parameters(scope: Scope, view_args: dict[str, Any]) -> None:
     """Add what the rule took from the path to what those of a parent took."""
     scope["path_params"] = {**scope.get("path_params", {}), **view_args}
+
+
+async def answer_nobody(walk: Walk, send: Send) -> None:
+    """Answer a request whose client has gone, with the status that proxies log for it. Middleware wants that:
+    Starlette's `BaseHTTPMiddleware` raises without a response, and metrics would count an error."""
+    await walk.to_loop()
+    start = {"type": "http.response.start", "status": 499, "headers": [(b"content-length", b"0")]}
+    with suppress(OSError, RuntimeError):  # a server may say that it cannot (ASGI specification, "Send")
+        await outside(lambda: send(start))
+        await outside(lambda: send({"type": "http.response.body", "body": b""}))
 
 
 async def do_teardown_request(app: Flask, ctx: RequestContext, error: BaseException | None) -> None:

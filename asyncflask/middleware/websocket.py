@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import CancelledError
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -292,6 +293,7 @@ class _Handover:
         self._ctx = ctx
         self._websocket = websocket
         self._has_begun = False
+        self._sent = 0
         #: Whether the application has answered the handshake with an HTTP response.
         self.has_denied = False
 
@@ -325,6 +327,9 @@ class _Handover:
         except OSError:  # ASGI specification, "Send"
             websocket._connection.lost = True
             raise
+        self._sent += 1
+        if self._sent % 16 == 0:
+            await asyncio.sleep(0)  # as in `WebsocketConnection.send`
 
     async def _process(self, message: Message) -> Message:
         response = await self._layer._process(

@@ -35,6 +35,7 @@ from asyncflask import (
     url_for,
     websocket,
 )
+from asyncflask.sse import EventSourceResponse
 
 app = Flask("site", static_folder=None)
 app.secret_key = "not a secret"
@@ -476,6 +477,23 @@ async def stream(kind: str) -> Any:
     if kind == "sync":
         return make_response((f"{number} " for number in range(5)), 200)
     return stream_with_context(numbers())
+
+
+@app.get("/endless/<kind>")
+async def endless(kind: str) -> Any:
+    """A body whose iterator never waits for anything."""
+
+    async def pieces() -> AsyncIterator[str]:
+        note("started")
+        try:
+            while True:
+                yield "" if kind == "empty" else "x"
+        finally:
+            note("closed")
+
+    if kind == "events":
+        return EventSourceResponse(pieces())
+    return StreamingResponse(pieces()) if kind == "starlette" else make_response(pieces())
 
 
 @app.post("/body")

@@ -285,6 +285,24 @@ def test_streams(server: Server, kind: str) -> None:
     assert fetch(server, "GET", f"/stream/{kind}") == (200, "0 1 2 3 4 ")
 
 
+@pytest.mark.parametrize("kind", ["plain", "empty", "events", "starlette"])
+def test_a_stream_that_never_waits(server: Server, kind: str) -> None:
+    """Others are served meanwhile, and it is noticed when its client goes."""
+    name = f"endless-{kind}"
+    raw = Raw(server)
+    raw.request("GET", f"/endless/{kind}?id={name}")
+    ended(server, name, "started")
+    if kind != "empty":
+        for _ in range(20):
+            assert raw.recv(1000)
+    assert fetch(server, "GET", "/who") == (200, "nobody")
+    raw.leave("reset")
+    if kind == "starlette":  # which leaves the iterator to the garbage collector
+        assert ended(server, name)[-1] == "teardown NoneType same thread True"
+    else:
+        assert ended(server, name) == ["started", "closed", "teardown CancelledError same thread True"]
+
+
 def test_uploads(server: Server) -> None:
     form = {"Content_Type": "application/x-www-form-urlencoded"}
     status, text = fetch(server, "POST", "/body", b"a=1&b=2", **form)

@@ -7,7 +7,7 @@ import sys
 import warnings
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, ValuesView
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from inspect import isasyncgenfunction, signature
@@ -16,6 +16,8 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from urllib.parse import quote
 
+from starlette.datastructures import URLPath
+from starlette.routing import NoMatchFound
 from werkzeug.datastructures import Headers, ImmutableDict
 from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError, HTTPException
 from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException
@@ -339,6 +341,17 @@ class Flask(Scaffold):
     def routes(self) -> list[BaseRoute]:
         """The rules in the form of Starlette's routes, for middleware that looks there."""
         return [rule.route for rule in self.url_map.iter_rules() if isinstance(rule, Rule)]
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """The path of an endpoint below the application, for Starlette's ``request.url_for``; `url_for` is
+        what views use.
+
+        :raises NoMatchFound: when no rule has that name and those variables.
+        """
+        for route in self.routes:
+            with suppress(NoMatchFound):
+                return route.url_path_for(name, **path_params)
+        raise NoMatchFound(name, path_params)
 
     def _replacement_of(self, name: str) -> Callable[..., Any] | None:
         cls = type(self)

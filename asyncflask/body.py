@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from tempfile import SpooledTemporaryFile, TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -61,6 +61,8 @@ class Body:
     is_limited = True
     #: Whether there may be files to close.
     is_on_disk = False
+    #: Called, once, when the last chunk has arrived.
+    on_complete: Callable[[], None] | None = None
     _file: IO[bytes] | None = None
     _failed: BaseException | None = None
     _next: Message | None = None
@@ -180,6 +182,8 @@ class Body:
                 raise ClientDisconnected()
             chunk: bytes = message.get("body", b"")
             self.complete = not message.get("more_body", False)
+            if self.complete and self.on_complete is not None:
+                self.on_complete()
             self.size += len(chunk)
             if limit is not None and self.size > limit:
                 self._chunks.append(chunk)  # for a view that raises the limit and reads on

@@ -13,6 +13,14 @@ from typing import Any
 
 from .typing import Scope
 
+#: What a router leaves in the scope: for its own routes.
+ROUTING = ("app", "app_root_path", "endpoint", "path_params", "route", "router")
+
+
+def without_routing(scope: Scope) -> Scope:
+    """A copy of the scope for an application that routes by itself."""
+    return {key: value for key, value in scope.items() if key not in ROUTING}
+
 
 def route_path(scope: Mapping[str, Any]) -> str:
     """The path below the application's root: what rules are matched against. It is empty at the root

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Any
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import PlainTextResponse
 
-from .environ import route_path
+from .environ import route_path, without_routing
 from .routing import Rule
 from .typing import ASGIApp, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from .app import Flask
-
-#: What another router has left in the scope: for its own routes.
-_NOT_FOR_THE_MOUNTED = ("app", "app_root_path", "endpoint", "path_params", "route", "router")
 
 
 class Mount:
@@ -46,7 +43,9 @@ class Mount:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request or a websocket to the application, as if it were alone at this path."""
         root_path: str = scope.get("root_path", "").rstrip("/")
-        child = {key: value for key, value in scope.items() if not _is_private(key)}
+        child = {
+            key: value for key, value in without_routing(scope).items() if not key.startswith("asyncflask.")
+        }
         child["path"] = root_path + route_path(scope)
         child["root_path"] = root_path + self.path
         if self.state is not None:
@@ -61,10 +60,6 @@ class Mount:
                 raise
             response = PlainTextResponse(error.detail, error.status_code, dict(error.headers or {}))
             await response(child, receive, send)
-
-
-def _is_private(key: str) -> bool:
-    return key in _NOT_FOR_THE_MOUNTED or key.startswith("asyncflask.")
 
 
 def make_mount(app: Flask, path: str, asgi_app: ASGIApp, name: str | None) -> Mount:

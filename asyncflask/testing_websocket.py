@@ -183,14 +183,17 @@ class TestWebsocket:
 
         :raises Exception: what its view has raised, where exceptions are propagated.
         """
-        if not self._gone:
-            self._gone = True
-            self._put({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self._leave(code, reason)
         self._wait.serve()
         if self.keeps_contexts:
             self._client._enter_contexts()
         with suppress(WebsocketDisconnect):
             self._wait.result()
+
+    def _leave(self, code: int, reason: str) -> None:
+        if not self._gone:
+            self._gone = True
+            self._put({"type": "websocket.disconnect", "code": code, "reason": reason})
 
     def _put(self, message: Message) -> None:
         self._to_app.append(message)
@@ -241,9 +244,30 @@ class AsyncTestWebsocket:
         # One for all: the application's sync callables run in it, and find the same thread each time.
         self._thread = ThreadPoolExecutor(1, "asyncflask-test-websocket")
 
+        self._calls = 0
+
     async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
         run = partial(copy_context().run, call, *args)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+        self._calls += 1
+        if self._websocket is not None:
+            self._websocket._wait.wake()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+        finally:
+            self._calls -= 1
+            if self._websocket is not None and not self._websocket._wait.done:
+                self._thread.submit(self._serve, self._websocket._wait)
+
+    async def _at_once(self, send: Callable[..., None], *args: Any) -> None:
+        """Send, also while the thread waits for a message."""
+        if self._opened.close_code is None:
+            send(*args)
+        else:
+            await self._in_thread(send, *args)  # which waits for the end of the view, and raises
+
+    def _serve(self, wait: Wait) -> None:
+        """Between calls: the loop may end before the next one, and then waits for the teardown functions."""
+        wait.serve(lambda: self._calls > 0)
 
     @property
     def _opened(self) -> TestWebsocket:
@@ -265,12 +289,13 @@ class AsyncTestWebsocket:
     async def __aexit__(
         self, exc_type: type | None, exc_value: BaseException | None, tb: TracebackType | None
     ) -> None:
+        self._opened._leave(1000, "")
         await self._in_thread(self._opened.__exit__, exc_type, exc_value, tb)
         self._thread.shutdown(wait=False)
 
     async def send(self, data: str | bytes) -> None:
         """`TestWebsocket.send`."""
-        await self._in_thread(self._opened.send, data)
+        await self._at_once(self._opened.send, data)
 
     async def receive(self, timeout: float = 10.0) -> str | bytes:  # noqa: ASYNC109 (a thread waits)
         """`TestWebsocket.receive`."""
@@ -278,7 +303,7 @@ class AsyncTestWebsocket:
 
     async def send_json(self, *args: Any, **kwargs: Any) -> None:
         """`TestWebsocket.send_json`."""
-        await self._in_thread(partial(self._opened.send_json, *args, **kwargs))
+        await self._at_once(partial(self._opened.send_json, *args, **kwargs))
 
     async def receive_json(self, timeout: float = 10.0) -> Any:  # noqa: ASYNC109 (a thread waits)
         """`TestWebsocket.receive_json`."""
@@ -286,6 +311,7 @@ class AsyncTestWebsocket:
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """`TestWebsocket.close`."""
+        self._opened._leave(code, reason)  # also while the thread waits for a message
         await self._in_thread(self._opened.close, code, reason)
 
     def __getattr__(self, name: str) -> Any:

@@ -94,7 +94,9 @@ class WebsocketConnection(Connection):
         self.check()
         try:
             await outside(partial(self._send, message))
-        except OSError as gone:  # ASGI specification, "Send"
+        except (OSError, RuntimeError) as gone:  # ASGI specification, "Send"; of daphne's, the latter
+            if isinstance(gone, RuntimeError) and message["type"] != "websocket.send":
+                raise  # the server says what is wrong with the handshake
             self.lost = True
             self._goodbye = {"type": "websocket.disconnect", "code": 1006, "reason": str(gone)}
             self.check()

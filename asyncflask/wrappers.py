@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 import weakref
@@ -848,10 +849,16 @@ class Response(ResponseBase):
 
     async def _send_async(self, send: Send) -> None:
         chunks = cast(AsyncIterator[Any], self.response)
+        count = 0
         async for chunk in chunks:
             body = chunk.encode() if isinstance(chunk, str) else chunk
             if body:
                 await send({"type": "http.response.body", "body": body, "more_body": True})
+            count += 1
+            if count % 16 == 0:
+                # Neither iterator nor server need ever wait, and then nobody else had a turn, nor were it
+                # noticed that the client has gone.
+                await asyncio.sleep(0)
 
     async def _send_sync(self, send: Send) -> None:
         walk = current_walk()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gzip
 import re
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
@@ -21,18 +23,21 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from prometheus_client import CollectorRegistry, make_asgi_app
+from prometheus_client import REGISTRY, CollectorRegistry, make_asgi_app
 from prometheus_fastapi_instrumentator import Instrumentator
 from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.httpsredirect import HTTPSRedirectMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request as StarletteRequest
 from starlette.responses import PlainTextResponse
-from starlette.routing import Match, Route
+from starlette.routing import Match, Mount, NoMatchFound, Route
+from starlette_exporter import PrometheusMiddleware
 from websockets.sync.client import connect
 
 import asyncflask
@@ -326,6 +331,97 @@ def test_the_route_of_a_websocket_is_in_the_scope(app: Flask, log: list[Any]) ->
     assert log == [("/ws", "/ws")]
 
 
+@pytest.mark.parametrize("parent", [None, "flask", "starlette"])
+@pytest.mark.parametrize(
+    ("url", "endpoint", "values"),
+    [
+        ("/", "index", {}),
+        ("/user/3", "user", {"number": 3}),
+        ("/old/x/", "old", {"name": "x"}),
+        ("/in/x/y", "in", {"path": "x/y"}),
+        ("/stopped/3", "stopped", {"number": 3}),
+        ("/nothing", None, None),
+    ],
+)
+def test_the_endpoint_is_in_the_scope(
+    app: Flask, url: str, endpoint: str | None, values: Any, parent: str | None
+) -> None:
+    """Also when a hook answers; and a parent's router, which builds the URLs, stays."""
+    seen: list[Any] = []
+
+    async def look(scope: Any, receive: Any, send: Any) -> None:
+        await looked(scope, receive, send)
+        seen.append([scope.get(key) for key in ("endpoint", "path_params", "router")])
+
+    looked = app.asgi_app
+    app.asgi_app = look  # type: ignore[method-assign]
+    app.mount("/in", PlainTextResponse("in"), name="in")
+    app.add_url_rule("/old/<name>/", "old", lambda name: name)
+    app.add_url_rule("/stopped/<int:number>", "stopped", lambda number: "")
+    app.before_request(lambda: "stopped" if request.path.startswith("/stopped") else None)
+    client = app.test_client()
+    router: Any = app
+    if parent == "flask":
+        outer = Flask("outer", static_folder=None)
+        outer.mount("/app", app)
+        client = outer.test_client()
+    elif parent == "starlette":
+        around = Starlette(routes=[Mount("/{tenant}", app)])
+        outer = Flask("outer", static_folder=None)
+        outer.mount("/", around)
+        client, router = outer.test_client(), around.router
+        values = {"tenant": "app", **(values or {})}
+    client.get(f"/app{url}" if parent else url)
+    view = None if endpoint is None else app.view_functions[endpoint]
+    if endpoint is None:
+        router = router if parent == "starlette" else None
+        view = app if parent == "starlette" else None
+    assert seen == [[view, values, router]]
+
+
+def test_urls_of_starlette(app: Flask) -> None:
+    """``url_for`` of Starlette's requests builds those of whatever routes: of this application, or of a
+    parent that it is mounted in."""
+
+    @app.get("/ours")
+    def ours() -> str:
+        return str(StarletteRequest(dict(request.scope)).url_for("user", number=3))
+
+    def where(request: StarletteRequest) -> PlainTextResponse:
+        names = request.query_params["names"].split()
+        return PlainTextResponse(" ".join(str(request.url_for(name, number=1)) for name in names))
+
+    client = app.test_client()
+    assert client.get("/ours").text == "http://localhost/user/3"
+    with pytest.raises(NoMatchFound):
+        app.url_path_for("user")
+    with pytest.raises(NoMatchFound):
+        app.url_path_for("user", number=3, more=4)
+    assert app.url_path_for("ws").protocol == "websocket"
+
+    parent = Starlette(
+        routes=[
+            *(Mount("/app", app), Mount("/named", app, name="named")),
+            *(Route("/where", where), Route("/there/{number}", where, name="there")),
+        ]
+    )
+    outer = Flask("outer", static_folder=None)
+    outer.mount("/", parent)
+    urls = outer.test_client().get("/where?names=there user named:user").text
+    assert urls.split() == [f"http://localhost{path}/1" for path in ("/there", "/app/user", "/named/user")]
+
+
+def test_an_application_that_a_view_returns_routes_by_itself(app: Flask) -> None:
+    def where(request: StarletteRequest) -> PlainTextResponse:
+        return PlainTextResponse(f"{request.url_for('there')} {dict(request.path_params)}")
+
+    @app.get("/returned/<name>")
+    async def returned(name: str) -> Any:
+        return Starlette(routes=[Route("/returned/x", where), Route("/there", where, name="there")])
+
+    assert app.test_client().get("/returned/x").text == "http://localhost/there {}"
+
+
 def scope_of(path: str, method: str = "GET", kind: str = "http", root_path: str = "") -> dict[str, Any]:
     return {"type": kind, "method": method, "path": root_path + path, "root_path": root_path, "headers": []}
 
@@ -420,6 +516,38 @@ def test_opentelemetry(app: Flask, way: str) -> None:
         for point in metric.data.data_points
     }
     assert counts == {"/user/{number}": 3, "/span": 1, None: 1}
+
+
+@ADD
+@pytest.mark.parametrize("parent", [False, True])
+def test_starlette_exporter(app: Flask, way: str, parent: bool) -> None:
+    name = f"site_{way}_{parent}"  # the registry is the process's
+    exporter = functools.partial(
+        PrometheusMiddleware, prefix=name, group_paths=True, filter_unhandled_paths=True
+    )
+    app.before_request(lambda: abort(401) if "refuse" in request.args else None)
+    client = app.test_client()
+    if parent:
+        around = Starlette(routes=[Mount("/app", app)], middleware=[Middleware(exporter)])
+        outer = Flask("outer", static_folder=None)
+        outer.mount("/", around)
+        client = outer.test_client()
+    else:
+        put_around(app, way, exporter)
+    prefix = "/app" if parent else ""
+    for url in ("/user/1", "/user/2", "/user/3?refuse=1", "/async", "/nothing"):
+        client.get(prefix + url)
+    counted = {
+        (sample.labels["path"], sample.labels["status_code"]): sample.value
+        for metric in REGISTRY.collect()
+        for sample in metric.samples
+        if sample.name == f"{name}_requests_total"
+    }
+    assert counted == {
+        (f"{prefix}/user/<int:number>", "200"): 2,
+        (f"{prefix}/user/<int:number>", "401"): 1,
+        (f"{prefix}/async", "200"): 1,
+    }
 
 
 def test_prometheus_fastapi_instrumentator(app: Flask) -> None:
@@ -583,6 +711,43 @@ def test_base_http_middleware_that_reads_the_body(app: Flask) -> None:
     app.add_middleware(Reading)
     response = app.test_client().post("/echo", data=b"a body")
     assert (response.data, response.headers["X-Length"]) == (b"a body", "6")
+
+
+@pytest.mark.parametrize("around", ["ours", "parent"])
+def test_a_cancelled_view_has_an_answer_for_the_middleware(app: Flask, log: list[Any], around: str) -> None:
+    """Or `BaseHTTPMiddleware` would raise, for every client that goes away, and metrics count an error."""
+    begun = threading.Event()
+
+    @app.get("/wait")
+    async def wait() -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    @app.teardown_request
+    def teardown(error: BaseException | None) -> None:
+        log.append(type(error))
+
+    class Counting(BaseHTTPMiddleware):
+        async def dispatch(self, request: Any, call_next: Any) -> Any:
+            try:
+                response = await call_next(request)
+            except BaseException as error:
+                log.append(error)
+                raise
+            log.append(response.status_code)
+            return response
+
+    served: Any = app
+    if around == "parent":
+        served = Starlette(routes=[Mount("/", app)], middleware=[Middleware(Counting)])
+    else:
+        app.add_middleware(Counting)
+    with Server(served) as server:
+        with server.connect() as client:
+            client.send_request("GET", "/wait")
+            assert begun.wait(5)
+        eventually(lambda: len(log) == 2, "the request has ended")
+    assert log == [asyncio.CancelledError, 499]
 
 
 # -- others' ------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -245,7 +246,7 @@ class ContextMiddleware:
                         flask.raise_routing_exception(request)
                     if waits_for_body:
                         await request.body.receive()
-                    view = flask.view_functions[rule.endpoint]
+                    scope["endpoint"] = view = flask.view_functions[rule.endpoint]
                     view_args: Any = request.view_args
                     walk.on_wait = ctx
                     try:
@@ -275,6 +276,8 @@ class ContextMiddleware:
                         plain: Plain = response
                         return plain  # with nothing to be torn down
             else:
+                if rule is not None:
+                    scope["endpoint"] = flask.view_functions.get(rule.endpoint)
                 response = await self.app(scope, receive, send)
             # Nor is an answer held back by a sync callable that a timeout has left behind.
             if (
@@ -311,7 +314,10 @@ class ContextMiddleware:
                 if not borrowed:
                     app_ctx.held = False
                 client.keep(app_ctx, ctx)
-        if ctx.lost or (connection is not None and connection.lost):
+        if ctx.lost:
+            await answer_nobody(walk, send)
+            return None
+        if connection is not None and connection.lost:
             return None
         if error is not None:
             raise error
@@ -354,6 +360,9 @@ class ContextMiddleware:
             await self.match_with_werkzeug(ctx, walk)
         if ctx.request.routing_exception is not None:
             self.match_mount(ctx.request)
+        rule = ctx.request.url_rule
+        if rule is not None:
+            ctx.request.scope["endpoint"] = self.flask.view_functions.get(rule.endpoint)
 
     def match_mount(self, request: Request) -> None:
         """Look for what is mounted where no rule is."""
@@ -365,8 +374,8 @@ class ContextMiddleware:
                 if mount.covers(path):
                     request.routing_exception = None
                     request.url_rule = mount.rule
-                    request.scope["route"] = mount.rule.route
                     request.view_args = {"path": path[len(mount.path) :].lstrip("/")}
+                    self.describe_route(request)
                     request.passes_body_on = True
                     return
 
@@ -395,7 +404,13 @@ class ContextMiddleware:
         request.view_args = view_args
         if target.stream:
             request.streams_body = True
-        scope["route"] = target.route  # where tracing and metrics look for it
+        # Where tracing and metrics look for it; the endpoint comes with the view.
+        scope["route"] = target.route
+        if "router" in scope:
+            describe_parameters(scope, view_args)
+        else:
+            scope["router"] = self.flask
+            scope["path_params"] = view_args
         return True
 
     async def match_with_werkzeug(self, ctx: RequestContext, walk: Walk) -> None:
@@ -415,7 +430,16 @@ class ContextMiddleware:
             ctx.failed = failed  # a converter; raised where it is answered
         request.streams_body = getattr(request.url_rule, "stream", False)
         if request.url_rule is not None:
-            request.scope["route"] = getattr(request.url_rule, "route", None)
+            self.describe_route(request)
+
+    def describe_route(self, request: Request) -> None:
+        """Leave in the scope what Starlette leaves there, for middleware that looks at the one it has passed
+        on. Where this application is mounted, the router around it stays: it builds the URLs."""
+        rule, scope = request.url_rule, request.scope
+        assert rule is not None
+        scope["route"] = getattr(rule, "route", None)
+        scope.setdefault("router", self.flask)
+        describe_parameters(scope, request.view_args or {})
 
     async def tear_down(
         self, ctx: RequestContext, walk: Walk, error: BaseException | None, borrowed: bool
@@ -477,6 +501,21 @@ class ContextMiddleware:
                 await collect(failures, emit(appcontext_popped, self.flask))
         if failures:
             raise failures[0]
+
+
+def describe_parameters(scope: Scope, view_args: dict[str, Any]) -> None:
+    """Add what the rule took from the path to what those of a parent took."""
+    scope["path_params"] = {**scope.get("path_params", {}), **view_args}
+
+
+async def answer_nobody(walk: Walk, send: Send) -> None:
+    """Answer a request whose client has gone, with the status that proxies log for it. Middleware wants that:
+    Starlette's `BaseHTTPMiddleware` raises without a response, and metrics would count an error."""
+    await walk.to_loop()
+    start = {"type": "http.response.start", "status": 499, "headers": [(b"content-length", b"0")]}
+    with suppress(OSError, RuntimeError):  # a server may say that it cannot (ASGI specification, "Send")
+        await outside(lambda: send(start))
+        await outside(lambda: send({"type": "http.response.body", "body": b""}))
 
 
 async def do_teardown_request(app: Flask, ctx: RequestContext, error: BaseException | None) -> None:

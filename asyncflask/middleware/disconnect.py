@@ -119,17 +119,19 @@ async def until_disconnect(request: Request, receive: Receive, send: Send) -> As
 
 
 def watch_client(ctx: RequestContext, walk: Walk) -> None:
-    """A view has begun to wait: cancel it, once, when its client goes away."""
+    """A view has begun to wait: cancel it, once, when its client goes away.
+
+    While its body arrives, whoever reads that is told; and two at a time cannot receive. So a view that takes
+    its body itself (``stream=True``) is looked after from the last chunk on.
+    """
     request = ctx.request
-    body = request._opened_body
-    # Whoever still reads the body is told there; and two at a time cannot receive.
-    if (
-        ctx.app.config["CANCEL_ON_DISCONNECT"]
-        and request._receive is not None
-        and (not request.has_body if body is None else body.complete)
-    ):
-        ctx.connection = Connection(request._receive, _nowhere)
-        ctx.connection.watch(walk.server_context)
+    if request._receive is None or not ctx.app.config["CANCEL_ON_DISCONNECT"]:
+        return
+    connection = ctx.connection = Connection(request._receive, _nowhere)
+    if not request.has_body or request.body.complete:
+        connection.watch(walk.server_context)
+    else:
+        request.body.on_complete = partial(connection.watch, walk.server_context)
 
 
 def end_watch(ctx: RequestContext) -> None:
@@ -140,6 +142,8 @@ def end_watch(ctx: RequestContext) -> None:
         connection.take_back_cancellation()
         ctx.lost = connection.lost
         ctx.connection = None
+        if ctx.request._opened_body is not None:
+            ctx.request._opened_body.on_complete = None
 
 
 async def _nowhere(message: Message) -> None:

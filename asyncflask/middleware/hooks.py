@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from ..concurrency import _inner_walk, current_walk, inner_walk, is_async, outside
 from ..ctx import RequestContext
+from ..environ import without_routing
 from ..globals import _cv_request
 from ..signals import Signal, request_finished, request_started
 from ..typing import Message, Receive, Scope, Send
@@ -126,7 +128,7 @@ class AfterRequestMiddleware:
             if type(value) is not str and is_asgi_app(value):
                 await current_walk().to_loop()
                 sender = _Sender(flask, ctx, send)
-                await value(scope, ctx.request.body.replay, sender)
+                await value(without_routing(scope), ctx.request.body.replay, sender)
                 return SENT
             if self._replaced_finalize is not None:
                 return await current_walk().call(self._replaced_finalize, value)
@@ -217,6 +219,16 @@ def is_asgi_app(value: object) -> bool:
     )
 
 
+def started_response(app: Flask, message: Message) -> Response:
+    """The response that an ASGI application has started, for the hooks to change."""
+    response: Response = app.response_class(status=message["status"])
+    response.headers.clear()
+    for name, value in message.get("headers", ()):
+        response.headers.add(name.decode("latin-1"), value.decode("latin-1"))
+    response.automatically_set_content_length = False
+    return response
+
+
 class _Sender:
     """The `send` for an ASGI application: its response passes the hooks when it starts."""
 
@@ -224,6 +236,7 @@ class _Sender:
         self._app = app
         self._ctx = ctx
         self._send = send
+        self._sent = 0
         self.started = False
 
     async def __call__(self, message: Message) -> None:
@@ -232,12 +245,11 @@ class _Sender:
             message = await inner_walk(self._app.worker_pool).run(self._process(message))
             self.started = True
         await outside(partial(self._send, message))
+        self._sent += 1
+        if self._sent % 16 == 0:
+            await asyncio.sleep(0)  # neither the application nor the server need ever wait, but others do
 
     async def _process(self, message: Message) -> Message:
-        response: Response = self._app.response_class(status=message["status"])
-        response.headers.clear()
-        for name, value in message.get("headers", ()):
-            response.headers.add(name.decode("latin-1"), value.decode("latin-1"))
-        response.automatically_set_content_length = False
+        response = started_response(self._app, message)
         response = await pass_hooks(self._app, self._ctx, response)
         return {**message, "status": response.status_code, "headers": response.asgi_headers()}

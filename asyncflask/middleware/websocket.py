@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import CancelledError
 from collections.abc import Coroutine
 from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
+from starlette.websockets import WebSocketDisconnect as StarletteDisconnect
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
@@ -16,18 +18,20 @@ from ..concurrency import (
     Walk,
     _inner_walk,
     current_walk,
+    inner_walk,
     is_awaitable,
     leave_inner_walk,
     lent_worker,
     outside,
 )
 from ..ctx import AppContext, RequestContext
+from ..environ import without_routing
 from ..globals import _cv_app, _cv_request
 from ..signals import appcontext_pushed, got_request_exception
-from ..typing import Message, Receive, Scope, Send
+from ..typing import ASGIApp, Message, Receive, Scope, Send
 from ..websocket import Websocket, WebsocketConnection, WebsocketDisconnect
 from .errors import handle_exception, handle_user_exception
-from .hooks import is_asgi_app
+from .hooks import is_asgi_app, started_response
 from .sessions import has_session_to_save, is_lazy, save_session
 from .signals import emit
 
@@ -135,9 +139,11 @@ class WebsocketMiddleware:
                     raise
                 value = await handle_user_exception(flask, error)
             if value is not None and is_asgi_app(value) and not websocket.accepted:
-                await walk.to_loop()
-                websocket._connection.stop()
-                await value(ctx.request.scope, *_replayed(websocket))
+                try:
+                    await self._hand_over(ctx, walk, value)
+                except Exception as error:
+                    failure = error
+                    raise
                 return
             response = None if value is None else flask.make_response(value)
             response = await self._process(ctx, walk, response)
@@ -150,6 +156,10 @@ class WebsocketMiddleware:
                     await self._process(ctx, walk, None)
                 return
             response = flask.make_response(await handle_exception(flask, error))
+            try:
+                response = await self._process(ctx, walk, response)
+            except Exception:
+                flask.logger.exception("An 'after_websocket' function failed while an error was handled")
         await walk.to_loop()
         if websocket.closed or websocket._connection.lost:
             return
@@ -192,6 +202,22 @@ class WebsocketMiddleware:
         if isinstance(value, Coroutine):
             return await bridged(value)
         return await value if is_awaitable(value) else value
+
+    async def _hand_over(self, ctx: RequestContext, walk: Walk, app: ASGIApp) -> None:
+        """Let another ASGI application have the websocket, from its beginning."""
+        websocket = ctx.request
+        assert isinstance(websocket, Websocket)
+        await walk.to_loop()
+        websocket._connection.stop()
+        handover = _Handover(self, ctx, websocket)
+        try:
+            await app(without_routing(websocket.scope), handover.receive, handover.send)
+        except StarletteDisconnect:
+            if not websocket._connection.lost:
+                raise
+            # The client has gone, and a view of Starlette's did not care: that is no error.
+        if not handover.has_denied:
+            await self._process(ctx, walk, None)
 
     async def _process(self, ctx: RequestContext, walk: Walk, response: Response | None) -> Response | None:
         flask = self.flask
@@ -259,27 +285,56 @@ async def refuse(websocket: Websocket, response: Response) -> None:
         await response.aclose()
 
 
-def _replayed(websocket: Websocket) -> tuple[Receive, Send]:
-    """`receive` and `send` for an ASGI application that takes the websocket over, from its beginning."""
-    connected = False
+class _Handover:
+    """`receive` and `send` for an ASGI application that takes a websocket over."""
 
-    async def receive() -> Message:
-        nonlocal connected
-        if not connected:
-            connected = True
+    def __init__(self, layer: WebsocketMiddleware, ctx: RequestContext, websocket: Websocket) -> None:
+        self._layer = layer
+        self._ctx = ctx
+        self._websocket = websocket
+        self._has_begun = False
+        self._sent = 0
+        #: Whether the application has answered the handshake with an HTTP response.
+        self.has_denied = False
+
+    async def receive(self) -> Message:
+        if not self._has_begun:
+            self._has_begun = True
             return {"type": "websocket.connect"}
-        assert websocket._receive is not None
-        return await outside(websocket._receive)
+        assert self._websocket._receive is not None
+        message = await outside(self._websocket._receive)
+        if message["type"] == "websocket.disconnect":
+            self._websocket._connection.lost = True
+        return message
 
-    async def send(message: Message) -> None:
-        if message["type"] == "websocket.accept":
+    async def send(self, message: Message) -> None:
+        websocket = self._websocket
+        kind = message["type"]
+        if kind == "websocket.accept":
             headers = Headers()
             await websocket._before_accept(headers)
             raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
             message = {**message, "headers": [*message.get("headers", ()), *raw]}
             websocket.accepted = True
-        elif message["type"] == "websocket.close" or message["type"].startswith("websocket.http.response"):
+        elif kind == "websocket.close" or kind.startswith("websocket.http.response"):
             websocket.closed = True
-        await outside(lambda: websocket._send(message))
+            if kind == "websocket.http.response.start":
+                self.has_denied = True
+                # A walk of its own: the application may be sending from another task.
+                message = await inner_walk(self._ctx.app.worker_pool).run(self._process(message))
+        try:
+            await outside(lambda: websocket._send(message))
+        except OSError:  # ASGI specification, "Send"
+            websocket._connection.lost = True
+            raise
+        self._sent += 1
+        if self._sent % 16 == 0:
+            await asyncio.sleep(0)  # as in `WebsocketConnection.send`
 
-    return receive, send
+    async def _process(self, message: Message) -> Message:
+        response = await self._layer._process(
+            self._ctx, current_walk(), started_response(self._ctx.app, message)
+        )
+        if response is None:
+            return message
+        return {**message, "status": response.status_code, "headers": response.asgi_headers()}

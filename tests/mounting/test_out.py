@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse
-from starlette.routing import Mount, Route, Router
+from starlette.routing import Mount, Route, Router, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
@@ -759,6 +759,73 @@ def test_a_mounted_websocket_that_fails(accepts: bool) -> None:
             client.websocket_connect("/ws")
         assert refused.value.status_code == 500
     assert torn_down == [KeyError]
+
+
+@pytest.mark.parametrize("what", ["ends", "fails", "closes", "denies", "leaves"])
+def test_after_websocket_runs_for_it(what: str) -> None:
+    """As for a view: when it has ended, or with the response that refuses the handshake."""
+
+    async def endpoint(websocket: WebSocket) -> None:
+        if what == "denies":
+            await websocket.send_denial_response(PlainTextResponse("not here", 410))
+            return
+        if what == "closes":
+            await websocket.close()
+            return
+        await websocket.accept()
+        await websocket.receive_text()
+        if what == "fails":
+            raise KeyError("inside")
+        if what == "leaves":
+            await websocket.receive_text()  # raises, and nobody minds
+        log.append("ended")
+
+    app = make_app()
+    app.mount("/in", Starlette(routes=[WebSocketRoute("/ws", endpoint)]))
+    log: list[Any] = []
+
+    @app.after_websocket
+    def sync_after(response: Any) -> Any:
+        log.append(None if response is None else response.status_code)
+        if response is not None:
+            response.headers["X-After"] = "yes"
+            response.status_code = 411
+        return response
+
+    @app.after_websocket
+    async def async_after(response: Any) -> Any:
+        log.append(current_app.name)
+        return response
+
+    @app.teardown_websocket
+    def teardown(error: BaseException | None) -> None:
+        log.append(type(error))
+
+    client = app.test_client()
+    if what in ("closes", "denies"):
+        with pytest.raises(WebsocketResponseError) as refused:
+            client.websocket_connect("/in/ws")
+        if what == "denies":
+            assert refused.value.status_code == 411
+            assert refused.value.response.headers["X-After"] == "yes"
+            assert refused.value.response.get_data() == b"not here"
+    else:
+        with client.websocket_connect("/in/ws") as websocket:
+            websocket.send("x")
+            if what == "fails":
+                with pytest.raises(WebsocketClosed) as closed:
+                    websocket.receive()
+                assert closed.value.code == 1011
+    assert (
+        log
+        == {
+            "ends": ["ended", "mounting", None, type(None)],
+            "fails": ["mounting", None, KeyError],
+            "closes": ["mounting", None, type(None)],
+            "denies": ["mounting", 410, type(None)],
+            "leaves": ["mounting", None, type(None)],
+        }[what]
+    )
 
 
 def test_a_session_changed_before_the_websocket_is_accepted_is_saved(app: Flask) -> None:

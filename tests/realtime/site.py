@@ -8,13 +8,17 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import os
+import shutil
+import tempfile
 import threading
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
 from asyncflask import (
     Flask,
@@ -31,6 +35,7 @@ from asyncflask import (
     url_for,
     websocket,
 )
+from asyncflask.sse import EventSourceResponse
 
 app = Flask("site", static_folder=None)
 app.secret_key = "not a secret"
@@ -391,9 +396,16 @@ async def wait_stream() -> str:
     return await _wait()
 
 
-@app.post("/wait/unread", stream=True)
-async def wait_unread() -> str:
-    return await _wait()
+@app.post("/wait/stream/task", stream=True)
+async def wait_stream_task() -> str:
+    """Waits while another task takes the body."""
+
+    async def take() -> None:
+        note(f"{sum([len(chunk) async for chunk in request.stream])} bytes")
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(take())
+        return await _wait()
 
 
 def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -467,7 +479,74 @@ async def stream(kind: str) -> Any:
     return stream_with_context(numbers())
 
 
+@app.get("/endless/<kind>")
+async def endless(kind: str) -> Any:
+    """A body whose iterator never waits for anything."""
+
+    async def pieces() -> AsyncIterator[str]:
+        note("started")
+        try:
+            while True:
+                yield "" if kind == "empty" else "x"
+        finally:
+            note("closed")
+
+    if kind == "events":
+        return EventSourceResponse(pieces())
+    return StreamingResponse(pieces()) if kind == "starlette" else make_response(pieces())
+
+
 @app.post("/body")
 async def body() -> Any:
     await asyncio.sleep(0.02)
     return jsonify(form=request.form, size=len(request.get_data()))
+
+
+# -- uploads that become files --------------------------------------------------------------------------
+
+
+async def write(chunks: AsyncIterator[bytes]) -> int:
+    """Pipe chunks to a file that is deleted at the end; its size."""
+    with tempfile.TemporaryFile() as file:
+        async for chunk in chunks:
+            await asyncio.to_thread(file.write, chunk)
+        file.flush()
+        return os.fstat(file.fileno()).st_size
+
+
+def add_uploads(app: Flask) -> None:
+    @app.put("/save/async", stream=True)
+    async def save_async() -> Any:
+        return {"saved": await write(aiter(request.stream))}
+
+    @app.put("/save/sync", stream=True)
+    def save_sync() -> Any:
+        with tempfile.TemporaryFile() as file:
+            while chunk := request.stream.read(65536):
+                file.write(chunk)
+            file.flush()
+            return {"saved": os.fstat(file.fileno()).st_size}
+
+    @app.put("/save/form")
+    def save_form() -> Any:
+        file = request.files["file"]
+        return {"saved": file.seek(0, os.SEEK_END) or file.tell()}
+
+    @app.put("/save/kept")
+    def save_kept() -> Any:
+        """Without ``stream=True``: it is on disk before the view begins."""
+        with tempfile.TemporaryFile() as file:
+            shutil.copyfileobj(request.stream, file)
+            file.flush()
+            return {"saved": os.fstat(file.fileno()).st_size}
+
+
+async def save_starlette(scope: Any, receive: Any, send: Any) -> None:
+    await JSONResponse({"saved": await write(Request(scope, receive).stream())})(scope, receive, send)
+
+
+inner = Flask("inner", static_folder=None)
+add_uploads(app)
+add_uploads(inner)
+app.mount("/mounted", inner)
+app.mount("/starlette", save_starlette)

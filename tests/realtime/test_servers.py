@@ -219,11 +219,7 @@ def test_the_client_leaves(server: Server, path: str, how: str) -> None:
     between = ["child ended"] if path == "group" else []
     *events, teardown = ended(server, name)
     assert events == ["started", *between, "view ended"]
-    errors = ["NoneType"]
-    if (server.kind, path) == ("daphne", "send"):
-        # Its `send` may raise this, which is no OSError, before its `receive` tells of the client's leaving.
-        errors.append("Disconnected")
-    assert teardown in [f"teardown {error} same thread True" for error in errors]
+    assert teardown == "teardown NoneType same thread True"
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
@@ -289,6 +285,24 @@ def test_streams(server: Server, kind: str) -> None:
     assert fetch(server, "GET", f"/stream/{kind}") == (200, "0 1 2 3 4 ")
 
 
+@pytest.mark.parametrize("kind", ["plain", "empty", "events", "starlette"])
+def test_a_stream_that_never_waits(server: Server, kind: str) -> None:
+    """Others are served meanwhile, and it is noticed when its client goes."""
+    name = f"endless-{kind}"
+    raw = Raw(server)
+    raw.request("GET", f"/endless/{kind}?id={name}")
+    ended(server, name, "started")
+    if kind != "empty":
+        for _ in range(20):
+            assert raw.recv(1000)
+    assert fetch(server, "GET", "/who") == (200, "nobody")
+    raw.leave("reset")
+    if kind == "starlette":  # which leaves the iterator to the garbage collector
+        assert ended(server, name)[-1] == "teardown NoneType same thread True"
+    else:
+        assert ended(server, name) == ["started", "closed", "teardown CancelledError same thread True"]
+
+
 def test_uploads(server: Server) -> None:
     form = {"Content_Type": "application/x-www-form-urlencoded"}
     status, text = fetch(server, "POST", "/body", b"a=1&b=2", **form)
@@ -301,7 +315,6 @@ def test_timeouts_and_groups_in_a_watched_view(server: Server) -> None:
     assert fetch(server, "GET", "/wait/timeout") == (200, "timeout group 0")
 
 
-NOT_WATCHED = "a view that waited for its streamed body is not watched when that is complete"
 CANCELLED = ["started", "cancelled", "cleaned up", "view ended", "teardown CancelledError same thread True"]
 REQUESTS = {
     "get": ("GET", "/wait", b"", CANCELLED),
@@ -329,15 +342,19 @@ def test_disconnects_cancel_async_views(server: Server, kind: str, how: str) -> 
     assert ended(server, name) == expected
 
 
-def test_a_disconnect_after_a_streamed_upload(server: Server, request: pytest.FixtureRequest) -> None:
-    if server.kind != "daphne":  # which receives the whole body before the view begins
-        request.applymarker(pytest.mark.xfail(strict=True, reason=NOT_WATCHED))
+@pytest.mark.parametrize("how", ["stream", "stream/task"])
+def test_a_disconnect_after_a_streamed_upload(server: Server, how: str) -> None:
     size = 3_000_000
     raw = Raw(server)
-    raw.request("POST", "/wait/stream?id=upload", b"x" * size)
-    ended(server, "upload", "started")
+    name = how.replace("/", "-")
+    raw.request("POST", f"/wait/{how}?id={name}", b"x" * size)
+    ended(server, name, "bytes")
+    ended(server, name, "started")
     raw.leave("close")
-    assert ended(server, "upload", timeout=1.0) == [f"{size} bytes", *CANCELLED]
+    events = ended(server, name)
+    if how == "stream/task":
+        events.insert(0, events.pop(1))  # it has begun to wait before
+    assert events == [f"{size} bytes", *CANCELLED]
 
 
 # -- the end ---------------------------------------------------------------------------------------

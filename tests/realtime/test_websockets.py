@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import sqlite3
 import subprocess
@@ -1058,7 +1059,35 @@ def test_a_send_fails_in_a_child_task(app: Site) -> None:
     assert app.torn_down == [None]
 
 
-def test_send_tells_before_receive_does(app: Site) -> None:
+@pytest.mark.parametrize("after_fails", [False, True])
+def test_an_unexpected_refusal_passes_the_hooks(
+    app: Site, caplog: pytest.LogCaptureFixture, after_fails: bool
+) -> None:
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+
+    @app.websocket("/ws")
+    async def view() -> None:
+        raise KeyError("view")
+
+    @app.after_websocket
+    def after(response: Any) -> Any:
+        app.notes.append(response.status_code)
+        if after_fails:
+            raise LookupError("after")
+        response.headers["X-After"] = "yes"
+        return response
+
+    with pytest.raises(WebsocketResponseError) as refused:
+        app.test_client().websocket_connect("/ws")
+    assert refused.value.status_code == 500
+    assert refused.value.response.headers.get("X-After") == (None if after_fails else "yes")
+    assert app.notes == [500]
+    assert [type(error) for error in app.torn_down] == [KeyError]
+    assert ("after_websocket" in caplog.text) is after_fails
+
+
+@pytest.mark.parametrize("kind", [OSError, RuntimeError])  # the latter is daphne's
+def test_send_tells_before_receive_does(app: Site, kind: type[Exception]) -> None:
     """The clean-up that follows the failed `send` is not cut when the server tells of the leaving, too."""
 
     @app.websocket("/ws")
@@ -1075,7 +1104,7 @@ def test_send_tells_before_receive_does(app: Site) -> None:
     async def main() -> None:
         connected = Connected(app)
         await connected.until_sent("websocket.send")
-        connected.failure = OSError("the connection is lost")
+        connected.failure = kind("the connection is lost")
         await connected.until(lambda: app.notes)
         connected.leave()
         await connected.end()
@@ -1351,6 +1380,28 @@ def test_many_awaited_clients_at_once(app: Site) -> None:
     assert app.torn_down == [None] * 50
 
 
+@pytest.mark.parametrize("what", ["send", "close"])
+def test_the_awaited_client_sends_and_closes_while_it_receives(app: Site, what: str) -> None:
+    app.teardown_websocket(lambda error: None)
+    echo_on(app)
+
+    async def main() -> Any:
+        async with app.test_client() as client, client.websocket_connect("/ws") as connected:
+            receiving = asyncio.create_task(connected.receive())
+            await asyncio.sleep(0.05)
+            if what == "send":
+                await connected.send_json(a=1)
+            else:
+                await connected.close()
+            return (await asyncio.gather(receiving, return_exceptions=True))[0]
+
+    answer = run(main)
+    if what == "send":
+        assert json.loads(answer) == {"a": 1}
+    else:
+        assert isinstance(answer, RuntimeError | WebsocketClosed)
+
+
 FORGOTTEN = """
 import asyncio
 from asyncflask import Flask, websocket
@@ -1373,11 +1424,6 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=subprocess.TimeoutExpired,
-    reason="its sync teardown functions wait for a thread that serves it, which is never there again",
-)
 def test_an_awaited_websocket_that_nobody_closes_does_not_hang() -> None:
     command = [sys.executable, "-c", FORGOTTEN]
     root = Path(__file__).parents[2]

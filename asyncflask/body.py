@@ -96,7 +96,11 @@ class Body:
                     "body": b"".join(self._chunks),
                     "more_body": not self.complete,
                 }
-        return await outside(self._receive)
+        message = await outside(self._receive)
+        if self.complete and not self._replay_ended and message["type"] == "http.request":
+            self._replay_ended = True  # the server's word that there is no body: it has been passed on
+            message = await outside(self._receive)
+        return message
 
     async def receive_directly(self) -> None:
         """`receive`, for a caller in the server's own context, before the request's has been made. What goes

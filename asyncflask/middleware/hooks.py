@@ -205,20 +205,33 @@ class _Sender:
         self._app = app
         self._ctx = ctx
         self._send = send
+        self._is_replaced = False
         self.started = False
 
     async def __call__(self, message: Message) -> None:
+        if self._is_replaced:
+            return
         if message["type"] == "http.response.start":
             # A walk of its own: the application may be sending from another task.
-            message = await inner_walk(self._app.worker_pool).run(self._process(message))
+            response = await inner_walk(self._app.worker_pool).run(self._process(message))
             self.started = True
+            if self._is_replaced:
+                await self._send_whole(response)
+                return
+            message = {**message, "status": response.status_code, "headers": response.asgi_headers()}
         await outside(partial(self._send, message))
 
-    async def _process(self, message: Message) -> Message:
-        response: Response = self._app.response_class(status=message["status"])
+    async def _send_whole(self, response: Response) -> None:
+        request = self._ctx.request
+        walk = inner_walk(self._app.worker_pool)
+        await walk.run(response._send_and_close(walk, request.scope, request.body.replay, self._send))
+
+    async def _process(self, message: Message) -> Response:
+        made = response = self._app.response_class(status=message["status"])
         response.headers.clear()
         for name, value in message.get("headers", ()):
             response.headers.add(name.decode("latin-1"), value.decode("latin-1"))
         response.automatically_set_content_length = False
         response = await pass_hooks(self._app, self._ctx, response)
-        return {**message, "status": response.status_code, "headers": response.asgi_headers()}
+        self._is_replaced = response is not made
+        return response

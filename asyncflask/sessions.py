@@ -218,6 +218,8 @@ class SecureCookieSessionInterface(SessionInterface):
             if session.modified:
                 response.delete_cookie(self.get_cookie_name(app), **self._attributes(app))
         elif self.should_set_cookie(app, session):
+            if not session.modified and self._is_set(app, response):
+                return
             if not used:
                 vary_by_cookie(response)
             serializer: Any = self.get_signing_serializer(app)
@@ -228,6 +230,11 @@ class SecureCookieSessionInterface(SessionInterface):
                 expires=self.get_expiration_time(app, session),
                 **self._attributes(app),
             )
+
+    def _is_set(self, app: Flask, response: Response) -> bool:
+        """Whether a mounted application has set the cookie: the one it came with would undo that."""
+        name = f"{self.get_cookie_name(app)}="
+        return any(cookie.startswith(name) for cookie in response.headers.getlist("Set-Cookie"))
 
     def _attributes(self, app: Flask) -> dict[str, Any]:
         return {

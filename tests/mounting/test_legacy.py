@@ -130,6 +130,33 @@ def test_a_hook_that_looks_at_the_session_does_not_undo_what_the_old_application
     assert client.get("/new/c").json["session"] == {"new": "c", "old": "b"}
 
 
+@pytest.mark.parametrize("looks", [False, True])
+def test_a_permanent_session_is_not_sent_again_over_that_of_the_old_application(
+    app: Flask, legacy: flask.Flask, looks: bool
+) -> None:
+    @legacy.before_request
+    def permanent() -> None:
+        flask.session.permanent = True
+
+    @legacy.get("/logout")
+    def logout() -> str:
+        flask.session.clear()
+        return ""
+
+    if looks:
+
+        @app.before_request
+        def look() -> None:
+            g.user = session.get("user")
+
+    client = app.test_client()
+    client.get("/old/a")
+    client.get("/old/b")
+    assert client.get("/new/c").json["session"] == {"_permanent": True, "new": "c", "old": "b"}
+    client.get("/logout")
+    assert client.get("/new/d").json["session"] == {"new": "d"}
+
+
 def test_messages_flashed_there_are_shown_here(app: Flask) -> None:
     client = app.test_client()
     client.get("/flash")

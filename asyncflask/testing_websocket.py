@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
@@ -235,8 +235,9 @@ class TestWebsocket:
 class AsyncTestWebsocket:
     """`TestWebsocket` with its methods to be awaited. Await it, or use it with ``async with``."""
 
-    def __init__(self, connect: Callable[[], TestWebsocket]) -> None:
+    def __init__(self, connect: Callable[[], TestWebsocket], before: Callable[[], Awaitable[None]]) -> None:
         self._connect = connect
+        self._before = before
         self._websocket: TestWebsocket | None = None
         # One for all: the application's sync callables run in it, and find the same thread each time.
         self._thread = ThreadPoolExecutor(1, "asyncflask-test-websocket")
@@ -258,6 +259,7 @@ class AsyncTestWebsocket:
         return self.__aenter__().__await__()
 
     async def __aenter__(self) -> AsyncTestWebsocket:
+        await self._before()  # in this task, which has the contexts of the last request
         self._websocket = await self._in_thread(self._connect)
         self._websocket.keeps_contexts = False  # another thread's, and another task's
         return self

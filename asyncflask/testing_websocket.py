@@ -14,13 +14,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
 from werkzeug.datastructures import Headers
+from werkzeug.test import TestResponse
+from werkzeug.wrappers import Request as BaseRequest
 
 from .concurrency import Wait
 from .environ import scope_from_environ
 from .threads import Worker
 from .typing import Message, Scope
 from .websocket import WebsocketDisconnect
-from .wrappers import Response
 
 if TYPE_CHECKING:
     from .testing import FlaskClient
@@ -33,7 +34,7 @@ class WebsocketResponseError(Exception):
     :ivar status_code: its status.
     """
 
-    def __init__(self, response: Response) -> None:
+    def __init__(self, response: TestResponse) -> None:
         super().__init__(f"The websocket was refused with {response.status}.")
         self.response = response
         self.status_code = response.status_code
@@ -139,8 +140,16 @@ class TestWebsocket:
             for name, value in self._denial["headers"]:
                 self.headers.add(name.decode("latin-1").title(), value.decode("latin-1"))
             self._client._take_cookies(self._environ, self.headers)
-            raise WebsocketResponseError(Response(self._denial_body, self._denial["status"], self.headers))
-        raise WebsocketResponseError(Response("", 403))
+            raise self._refusal(self._denial["status"])
+        raise self._refusal(403)
+
+    def _refusal(self, status: int) -> WebsocketResponseError:
+        """Like the response to a request of this client."""
+        response = self._client.response_wrapper(
+            [self._denial_body], str(status), self.headers, BaseRequest(self._environ)
+        )
+        response.json_module = self._client.application.json  # type: ignore[assignment]
+        return WebsocketResponseError(response)
 
     def send(self, data: str | bytes) -> None:
         """Send a message, as text or binary after its type.

@@ -630,7 +630,11 @@ def test_refusals(app: Site, how: str) -> None:
     assert refused.value.status_code == REFUSALS[how]
     response = refused.value.response
     if how == "response":
-        assert (response.get_data(as_text=True), response.headers["X-Why"]) == ("tea", "tea")
+        assert (response.text, response.status, response.headers["X-Why"]) == (
+            "tea",
+            "418 I'M A TEAPOT",
+            "tea",
+        )
     if how == "stream":
         assert response.get_data() == b"012"
     if how not in ("raise", "close", "none"):

@@ -16,7 +16,7 @@ from ..signals import Signal, request_finished, request_started
 from ..typing import Message, Receive, Scope, Send
 from . import SENT, Layer, overridden
 from .errors import handle_exception
-from .sessions import has_session_to_save, save_session
+from .sessions import has_session_to_save, save_session, take_over_session
 from .signals import emit
 
 if TYPE_CHECKING:
@@ -232,6 +232,8 @@ class _Sender:
         for name, value in message.get("headers", ()):
             response.headers.add(name.decode("latin-1"), value.decode("latin-1"))
         response.automatically_set_content_length = False
+        if "Set-Cookie" in response.headers:
+            take_over_session(self._app, self._ctx, response)
         response = await pass_hooks(self._app, self._ctx, response)
         self._is_replaced = response is not made
         return response

@@ -97,9 +97,11 @@ class Body:
                     "more_body": not self.complete,
                 }
         message = await outside(self._receive)
-        if self.complete and not self._replay_ended and message["type"] == "http.request":
-            self._replay_ended = True  # the server's word that there is no body: it has been passed on
-            message = await outside(self._receive)
+        if message["type"] == "http.request" and not self._replay_ended:
+            self._replay_ended = True
+            if self.complete:  # the server's word that there is no body: it has been passed on
+                return await outside(self._receive)
+            self.complete = True  # for the request: what comes is the application's alone
         return message
 
     async def receive_directly(self) -> None:

@@ -170,6 +170,8 @@ class Flask(Scaffold):
     before_first_request_funcs = LegacyAttribute()
 
     _has_own_asgi_app = False
+    # The state that `lifespan` has left in an application that this one is mounted in.
+    _lent_state: Mapping[str, Any] | None = None
     # What signs sessions, and what it was made for; see `SecureCookieSessionInterface`.
     _signing_serializer: tuple[tuple[Any, ...], Any] | None = None
 
@@ -270,10 +272,14 @@ class Flask(Scaffold):
         scope["app"] = self
         if scope["type"] != "lifespan":
             self._got_first_request = True
+            if self._lent_state is not None:
+                scope["state"] = {**scope.get("state", {}), **self._lent_state}
             if self.config["DEBUG"]:
                 from .middleware.debug import DebugMiddleware
 
                 layers = DebugMiddleware(layers)
+            elif self._lent_state is None and not self._has_own_asgi_app:
+                self._direct = layers
         await layers(scope, receive, send)
 
     @property
@@ -369,8 +375,19 @@ class Flask(Scaffold):
     @property
     def lifespan(self) -> Lifespan:
         """The lifespan, for an application that this one is mounted in:
-        ``Starlette(routes=[Mount("/app", app)], lifespan=app.lifespan)``."""
-        return self.lifespan_context
+        ``Starlette(routes=[Mount("/app", app)], lifespan=app.lifespan)``. The state that it leaves is in
+        this application's requests, whatever the other one does with it."""
+        return self._lend_lifespan
+
+    @asynccontextmanager
+    async def _lend_lifespan(self, app: Any = None) -> AsyncIterator[Mapping[str, Any] | None]:
+        async with self.lifespan_context(app) as state:
+            self._lent_state = state or None
+            self._direct = None
+            try:
+                yield state
+            finally:
+                self._lent_state = None
 
     @property
     def has_lifespan(self) -> bool:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import Context
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, cast
 from weakref import proxy
 
@@ -72,7 +73,9 @@ class BackgroundTasks:
         app = self._app
         try:
             async with app.app_context():
-                await app.ensure_async(work)()
+                value = await app.ensure_async(work)()
+                if isawaitable(value):  # a sync function around an ``async def``
+                    await value
         except Exception:
             app.logger.exception("Exception in a background task")
 

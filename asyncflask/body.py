@@ -103,7 +103,13 @@ class Body:
                     "body": b"".join(self._chunks),
                     "more_body": not self.complete,
                 }
-        return await outside(self._receive)
+        message = await outside(self._receive)
+        if message["type"] == "http.request" and not self._replay_ended:
+            self._replay_ended = True
+            if self.complete:  # the server's word that there is no body: it has been passed on
+                return await outside(self._receive)
+            self.complete = True  # for the request: what comes is the application's alone
+        return message
 
     async def receive_directly(self, limit: int | None) -> None:
         """`receive`, for a caller in the server's own context, before the request's has been made. What goes

@@ -27,15 +27,26 @@ def route_path(scope: Mapping[str, Any]) -> str:
     itself, without a slash after it.
 
     The ASGI specification has ``path`` include ``root_path``; servers and parent
-    applications that leave it out are understood as well.
+    applications that leave it out are understood as well, and so is a mount of Starlette's that
+    adds its own path to a server's ``root_path`` that is left out.
     """
     path: str = scope["path"]
     root_path: str = scope.get("root_path", "")
-    if root_path and path.startswith(root_path):
+    if root_path:
+        rest = _below(root_path, path)
+        if rest is None and "app_root_path" in scope:
+            rest = _below(root_path.removeprefix(scope["app_root_path"].rstrip("/")), path)
+        if rest is not None:
+            return rest
+    return path
+
+
+def _below(root_path: str, path: str) -> str | None:
+    if path.startswith(root_path):
         rest = path[len(root_path.rstrip("/")) :]
         if not rest or rest[0] == "/":
             return rest
-    return path
+    return None
 
 
 def environ_from_scope(scope: Mapping[str, Any], stream: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from starlette.datastructures import URLPath
 from starlette.routing import BaseRoute, Match, NoMatchFound
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import BaseConverter, ValidationError
 from werkzeug.routing import IntegerConverter as WerkzeugIntegerConverter
 from werkzeug.routing import Map as WerkzeugMap
@@ -84,14 +84,22 @@ class RuleRoute(BaseRoute):
         scheme = "ws" if scope["type"] == "websocket" else "http"
         adapter = self.rule.map.bind("", url_scheme=scheme, path_info=path)
         mount = getattr(self.rule, "mount", None)
+        level = Match.FULL
         try:
-            rule, values = adapter.match(method=scope.get("method", "GET"), return_rule=True)
+            try:
+                rule, values = adapter.match(method=scope.get("method", "GET"), return_rule=True)
+            except MethodNotAllowed:
+                if mount is not None or not self.methods:
+                    raise
+                level = Match.PARTIAL  # if with a method of its own it is this rule
+                own = min(self.methods, key=("OPTIONS", "HEAD").__contains__)
+                rule, values = adapter.match(method=own, return_rule=True)
         except HTTPException:
             covered = mount is not None and mount.covers(route_path(scope))
             return (Match.FULL, {"endpoint": self.endpoint}) if covered else (Match.NONE, {})
         if rule is not self.rule:
             return Match.NONE, {}
-        return Match.FULL, {"endpoint": self.endpoint, "path_params": dict(values)}
+        return level, {"endpoint": self.endpoint, "path_params": dict(values)}
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         """The path below the application, as Starlette's ``url_for`` asks each route for it.

@@ -219,6 +219,8 @@ class SecureCookieSessionInterface(SessionInterface):
             if session.modified:
                 response.delete_cookie(self.get_cookie_name(app), **self._attributes(app))
         elif self.should_set_cookie(app, session):
+            if not session.modified and self.cookie_in(app, response) is not None:
+                return  # a mounted application has set it: the one that came would undo that
             if not used:
                 vary_by_cookie(response)
             serializer: Any = self.get_signing_serializer(app)
@@ -229,6 +231,22 @@ class SecureCookieSessionInterface(SessionInterface):
                 self.get_expiration_time(app, session),
                 self._attributes(app),
             )
+
+    def cookie_in(self, app: Flask, response: Response) -> str | None:
+        """The value of this application's cookie in a response, if it is set there already."""
+        start = f"{self.get_cookie_name(app)}="
+        for cookie in reversed(response.headers.getlist("Set-Cookie")):
+            if cookie.startswith(start):
+                value, *attributes = cookie[len(start) :].split(";")
+                where = {
+                    name.strip().lower(): of for name, _, of in (item.partition("=") for item in attributes)
+                }
+                domain = self.get_cookie_domain(app)
+                if where.get("path") == self.get_cookie_path(app) and where.get("domain") == (
+                    domain and domain.lstrip(".")
+                ):
+                    return value
+        return None
 
     def _attributes(self, app: Flask) -> Mapping[str, Any]:
         if type(self) is SecureCookieSessionInterface:

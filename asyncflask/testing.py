@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from copy import copy
+from functools import partial
 from importlib.metadata import version
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
@@ -356,6 +357,11 @@ class FlaskClient(Client):
         :raises WebsocketResponseError: when the application refuses it; its ``status_code`` says how.
         """
         self._leave_contexts()
+        return self._open_websocket(path, *args, subprotocols=subprotocols, **kwargs)
+
+    def _open_websocket(
+        self, path: str = "/", *args: Any, subprotocols: Iterable[str] = (), **kwargs: Any
+    ) -> TestWebsocket:
         environ = self._websocket_environ(path, args, kwargs)
         return TestWebsocket(self, environ, list(subprotocols)).open()
 
@@ -466,13 +472,16 @@ class AsyncFlaskClient:
         kwargs.setdefault("follow_redirects", False)
         client = self._client
         options = {**kwargs, "buffered": True}
-        if asyncio.current_task() is not client._task:
-            # The context is kept for the block's own task; another one cannot take it away.
-            return await asyncio.to_thread(client._make_request, *args, **options)
-        await client._leave_contexts_async()
+        await self._leave_contexts()
         response = await asyncio.to_thread(client._make_request, *args, **options)
-        client._enter_contexts()
+        if asyncio.current_task() is client._task:
+            client._enter_contexts()
         return response
+
+    async def _leave_contexts(self) -> None:
+        # The context is kept for the block's own task; another one cannot take it away.
+        if asyncio.current_task() is self._client._task:
+            await self._client._leave_contexts_async()
 
     async def get(self, *args: Any, **kwargs: Any) -> TestResponse:
         """`open` with GET."""
@@ -508,8 +517,8 @@ class AsyncFlaskClient:
 
     def websocket_connect(self, *args: Any, **kwargs: Any) -> AsyncTestWebsocket:
         """`FlaskClient.websocket_connect`, to be awaited, or used with ``async with``."""
-        client = self._client
-        return AsyncTestWebsocket(lambda: client.websocket_connect(*args, **kwargs))
+        connect = partial(self._client._open_websocket, *args, **kwargs)
+        return AsyncTestWebsocket(connect, self._leave_contexts)
 
     @asynccontextmanager
     async def session_transaction(self, *args: Any, **kwargs: Any) -> AsyncIterator[SessionMixin]:

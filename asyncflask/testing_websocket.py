@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
@@ -14,13 +14,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
 from werkzeug.datastructures import Headers
+from werkzeug.test import TestResponse
+from werkzeug.wrappers import Request as BaseRequest
 
 from .concurrency import Wait
 from .environ import scope_from_environ
 from .threads import Worker
 from .typing import Message, Scope
 from .websocket import WebsocketDisconnect
-from .wrappers import Response
 
 if TYPE_CHECKING:
     from .testing import FlaskClient
@@ -33,7 +34,7 @@ class WebsocketResponseError(Exception):
     :ivar status_code: its status.
     """
 
-    def __init__(self, response: Response) -> None:
+    def __init__(self, response: TestResponse) -> None:
         super().__init__(f"The websocket was refused with {response.status}.")
         self.response = response
         self.status_code = response.status_code
@@ -139,8 +140,16 @@ class TestWebsocket:
             for name, value in self._denial["headers"]:
                 self.headers.add(name.decode("latin-1").title(), value.decode("latin-1"))
             self._client._take_cookies(self._environ, self.headers)
-            raise WebsocketResponseError(Response(self._denial_body, self._denial["status"], self.headers))
-        raise WebsocketResponseError(Response("", 403))
+            raise self._refusal(self._denial["status"])
+        raise self._refusal(403)
+
+    def _refusal(self, status: int) -> WebsocketResponseError:
+        """Like the response to a request of this client."""
+        response = self._client.response_wrapper(
+            [self._denial_body], str(status), self.headers, BaseRequest(self._environ)
+        )
+        response.json_module = self._client.application.json  # type: ignore[assignment]
+        return WebsocketResponseError(response)
 
     def send(self, data: str | bytes) -> None:
         """Send a message, as text or binary after its type.
@@ -238,8 +247,9 @@ class TestWebsocket:
 class AsyncTestWebsocket:
     """`TestWebsocket` with its methods to be awaited. Await it, or use it with ``async with``."""
 
-    def __init__(self, connect: Callable[[], TestWebsocket]) -> None:
+    def __init__(self, connect: Callable[[], TestWebsocket], before: Callable[[], Awaitable[None]]) -> None:
         self._connect = connect
+        self._before = before
         self._websocket: TestWebsocket | None = None
         # One for all: the application's sync callables run in it, and find the same thread each time.
         self._thread = ThreadPoolExecutor(1, "asyncflask-test-websocket")
@@ -282,6 +292,7 @@ class AsyncTestWebsocket:
         return self.__aenter__().__await__()
 
     async def __aenter__(self) -> AsyncTestWebsocket:
+        await self._before()  # in this task, which has the contexts of the last request
         self._websocket = await self._in_thread(self._connect)
         self._websocket.keeps_contexts = False  # another thread's, and another task's
         return self

@@ -452,7 +452,8 @@ def test_routes_of_the_application(app: Flask) -> None:
     )
     assert user.matches(scope_of("/user/3", root_path="/root"))[0] is Match.FULL
     assert user.matches(scope_of("/user/x"))[0] is Match.NONE
-    assert user.matches(scope_of("/user/3", "POST"))[0] is not Match.FULL
+    assert user.matches(scope_of("/user/3", "POST"))[0] is Match.PARTIAL
+    assert routes["/"].matches(scope_of("/user/3", "POST"))[0] is Match.NONE
     assert user.matches(scope_of("/user/3", kind="websocket"))[0] is Match.NONE
     assert user.matches({"type": "lifespan"})[0] is Match.NONE
     assert routes["/ws"].matches(scope_of("/ws", kind="websocket"))[0] is Match.FULL
@@ -461,6 +462,22 @@ def test_routes_of_the_application(app: Flask) -> None:
     assert mounted.matches(scope_of("/mounted/x"))[0] is Match.FULL
     assert mounted.matches(scope_of("/mounted"))[0] is Match.FULL
     assert mounted.matches(scope_of("/mounte"))[0] is Match.NONE
+
+
+def test_routes_of_one_path_and_several_methods() -> None:
+    app = Flask("methods", static_folder=None)
+    app.add_url_rule("/x", "get", str, methods=["GET"])
+    app.add_url_rule("/x", "post", str, methods=["POST"])
+    app.add_url_rule("/x", "options", str, methods=["OPTIONS"])
+    levels = {
+        method: [route.matches(scope_of("/x", method))[0] for route in app.routes]
+        for method in ("GET", "POST", "PUT")
+    }
+    assert levels == {
+        "GET": [Match.FULL, Match.NONE, Match.NONE],
+        "POST": [Match.NONE, Match.FULL, Match.NONE],
+        "PUT": [Match.PARTIAL, Match.PARTIAL, Match.NONE],
+    }
 
 
 def test_the_route_of_an_application_mounted_in_ours_is_not_ours(app: Flask, log: list[Any]) -> None:

@@ -615,6 +615,17 @@ def test_nothing_is_left_behind(app: Flask) -> None:
         assert [value() for value in values if value() is not None] == []
 
 
+def test_a_sync_function_that_returns_a_coroutine_is_awaited(app: Flask, log: list[Any]) -> None:
+    @app.get("/")
+    def index() -> str:
+        app.add_background_task(lambda: task("async", log)("given"))
+        return "answered"
+
+    with Server(app) as server:
+        server.get("/")
+    assert [entry[3] for entry in log] == [("given",)]
+
+
 def test_many_at_once(app: Flask, log: list[Any]) -> None:
     app.config["WORKER_THREADS"] = 2
 

@@ -494,6 +494,36 @@ def test_app_lifespan_within_a_parents_own(log: list[str]) -> None:
     assert log == ORDER
 
 
+@pytest.mark.parametrize("kept", [None, {"database": "the parent's"}])
+def test_the_state_of_a_lent_lifespan_is_in_its_own_requests(kept: dict[str, Any] | None) -> None:
+    """Two of them with the same names in a parent that has one state, or none."""
+
+    def child(name: str) -> Flask:
+        async def lifespan(app: Flask) -> AsyncIterator[dict[str, Any]]:
+            yield {"database": name}
+
+        app = make_app(lifespan=lifespan)
+
+        @app.get("/")
+        def index() -> list[str]:
+            return [request.state.database, request.scope["state"]["database"]]
+
+        return app
+
+    a, b = child("a"), child("b")
+
+    @asynccontextmanager
+    async def lifespan(parent: Starlette) -> AsyncIterator[dict[str, Any] | None]:
+        async with a.lifespan(a), b.lifespan(b):
+            yield kept
+
+    parent = Starlette(routes=[Mount("/a", a), Mount("/b", b)], lifespan=lifespan)
+    with Server(parent) as server:
+        assert server.get("/a/").body == b'["a","a"]\n'
+        assert server.get("/b/").body == b'["b","b"]\n'
+    assert a._lent_state is None
+
+
 def test_a_failing_shutdown_within_a_parent_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     app = make_app()
 

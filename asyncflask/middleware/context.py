@@ -9,7 +9,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import WebsocketMismatch
 
 from ..concurrency import (
@@ -314,10 +314,12 @@ class ContextMiddleware:
                 if not borrowed:
                     app_ctx.held = False
                 client.keep(app_ctx, ctx)
-        if ctx.lost:
-            await answer_nobody(walk, send)
-            return None
-        if connection is not None and connection.lost:
+        if (ctx.lost or (connection is not None and connection.lost)) and (
+            # Other errors than the client's going are not hidden by it.
+            not isinstance(error, Exception) or isinstance(error, ClientDisconnected | OSError)
+        ):
+            if ctx.lost:
+                await answer_nobody(walk, send)
             return None
         if error is not None:
             raise error

@@ -18,7 +18,7 @@ from ..signals import Signal, request_finished, request_started
 from ..typing import Message, Receive, Scope, Send
 from . import SENT, Layer, overridden
 from .errors import answer_error, handle_exception
-from .sessions import has_session_to_save, save_session
+from .sessions import has_session_to_save, save_session, take_over_session
 from .signals import emit
 
 if TYPE_CHECKING:
@@ -237,19 +237,34 @@ class _Sender:
         self._ctx = ctx
         self._send = send
         self._sent = 0
+        self._is_replaced = False
         self.started = False
 
     async def __call__(self, message: Message) -> None:
+        if self._is_replaced:
+            return
         if message["type"] == "http.response.start":
             # A walk of its own: the application may be sending from another task.
-            message = await inner_walk(self._app.worker_pool).run(self._process(message))
+            response = await inner_walk(self._app.worker_pool).run(self._process(message))
             self.started = True
+            if self._is_replaced:
+                await self._send_whole(response)
+                return
+            message = {**message, "status": response.status_code, "headers": response.asgi_headers()}
         await outside(partial(self._send, message))
         self._sent += 1
         if self._sent % 16 == 0:
             await asyncio.sleep(0)  # neither the application nor the server need ever wait, but others do
 
-    async def _process(self, message: Message) -> Message:
-        response = started_response(self._app, message)
+    async def _send_whole(self, response: Response) -> None:
+        request = self._ctx.request
+        walk = inner_walk(self._app.worker_pool)
+        await walk.run(response._send_and_close(walk, request.scope, request.body.replay, self._send))
+
+    async def _process(self, message: Message) -> Response:
+        made = response = started_response(self._app, message)
+        if "Set-Cookie" in response.headers:
+            take_over_session(self._app, self._ctx, response)
         response = await pass_hooks(self._app, self._ctx, response)
-        return {**message, "status": response.status_code, "headers": response.asgi_headers()}
+        self._is_replaced = response is not made
+        return response

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
+from itsdangerous import BadData
+
 from ..concurrency import current_walk
 from ..ctx import RequestContext
 from ..globals import _cv_request
@@ -79,3 +81,36 @@ async def save_session(app: Flask, ctx: RequestContext, response: Response) -> N
         interface.save_session(app, session, response)
     else:
         await current_walk().call(interface.save_session, app, ctx._session, response)
+
+
+def take_over_session(app: Flask, ctx: RequestContext, response: Response) -> None:
+    """Let what a mounted application has stored in a session cookie that is this application's, too, be in
+    this application's session, besides what was changed here: of two cookies of a name the first is lost.
+
+    :param response: the mounted application's.
+    """
+    interface = app.session_interface
+    if not (is_lazy(interface) and isinstance(interface, SecureCookieSessionInterface)):
+        return
+    cookie = interface.cookie_in(app, response)
+    serializer = interface.get_signing_serializer(app)
+    if cookie is None or serializer is None:
+        return
+    try:
+        stored = dict(serializer.loads(cookie)) if cookie else {}
+    except (BadData, ValueError, TypeError):
+        return  # signed with another key
+    session = ctx.open_session() if ctx._session is None else ctx._session
+    modified = session.modified
+    if modified:
+        before = interface.open_session(app, ctx.request)
+        for key in before.keys() - session.keys():
+            stored.pop(key, None)
+        stored |= {key: value for key, value in session.items() if key not in before or before[key] != value}
+        # This application's own cookie will have all of it.
+        start = f"{interface.get_cookie_name(app)}={cookie};"
+        cookies = response.headers.getlist("Set-Cookie")
+        response.headers.setlist("Set-Cookie", [other for other in cookies if not other.startswith(start)])
+    session.clear()
+    session.update(stored)
+    session.modified = modified

@@ -527,6 +527,38 @@ def test_gone_while_it_is_streamed(site: Site, path: str, how: str, manner: str)
     assert site.journal.closed == ["generator"]
 
 
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_an_exception_while_it_is_gone_is_not_hidden(kind: str) -> None:
+    app = Flask(APP_NAME)
+    errors = []
+    app.teardown_request(errors.append)
+
+    def pieces() -> Iterator[str]:
+        try:
+            while True:
+                yield "x"
+                time.sleep(0.005)
+        finally:
+            raise ZeroDivisionError
+
+    async def async_pieces() -> AsyncIterator[str]:
+        try:
+            while True:
+                yield "x"
+                await asyncio.sleep(0.005)
+        finally:
+            raise ZeroDivisionError
+
+    app.add_url_rule("/", "index", pieces if kind == "sync" else async_pieces)
+    with Server(app) as server:
+        client = server.connect()
+        client.send_request("GET", "/")
+        client.head()
+        client.close()
+        eventually(lambda: errors and server.errors, "the server is told")
+    assert server.errors == ["Exception in ASGI application: ZeroDivisionError()"]
+
+
 @pytest.mark.parametrize("body", ["not read", "never complete"])
 def test_gone_while_it_is_streamed_and_the_body_was_not_read(site: Site, body: str) -> None:
     """A route that takes the body as it comes need not take it at all; its client can leave all the same."""

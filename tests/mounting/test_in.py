@@ -282,6 +282,26 @@ def test_root_path_of_the_server(app: Flask, carried: bool, root_path: str) -> N
             assert ws.recv(5) == f"{prefix} /ws x"
 
 
+@pytest.mark.parametrize("parent", [in_starlette, in_fastapi, in_asyncflask, in_two])
+def test_below_a_root_path_that_the_path_leaves_out(app: Flask, parent: Parent) -> None:
+    """Starlette puts its mount's path at the end of a root path that is not in the path."""
+    inner = parent(app, "/some/where")
+
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] in ("http", "websocket"):
+            scope = {**scope, "root_path": "/root"}
+        await inner(scope, receive, send)
+
+    with Server(server, lifespan="auto") as running:
+        answer = json.loads(running.get("/some/where/where").body)
+        assert (answer["script_root"], answer["path"]) == ("/root/some/where", "/where")
+        assert answer["url"] == "http://localhost/root/some/where/where"
+        assert running.get("/some/where/static/style.css").body == b"0123456789"
+        with connect(f"ws://127.0.0.1:{running.port}/some/where/ws") as ws:
+            ws.send("x")
+            assert ws.recv(5) == "/root/some/where /ws x"
+
+
 def test_uvicorns_own_root_path(app: Flask) -> None:
     with Server(app, root_path="/root") as server:
         answer = json.loads(server.get("/where").body)

@@ -130,6 +130,83 @@ def test_a_hook_that_looks_at_the_session_does_not_undo_what_the_old_application
     assert client.get("/new/c").json["session"] == {"new": "c", "old": "b"}
 
 
+@pytest.mark.parametrize("looks", [False, True])
+def test_a_permanent_session_is_not_sent_again_over_that_of_the_old_application(
+    app: Flask, legacy: flask.Flask, looks: bool
+) -> None:
+    @legacy.before_request
+    def permanent() -> None:
+        flask.session.permanent = True
+
+    @legacy.get("/logout")
+    def logout() -> str:
+        flask.session.clear()
+        return ""
+
+    if looks:
+
+        @app.before_request
+        def look() -> None:
+            g.user = session.get("user")
+
+    client = app.test_client()
+    client.get("/old/a")
+    assert len(client.get("/old/b").headers.getlist("Set-Cookie")) == 1
+    assert client.get("/new/c").json["session"] == {"_permanent": True, "new": "c", "old": "b"}
+    client.get("/logout")
+    assert client.get("/new/d").json["session"] == {"new": "d"}
+
+
+def test_what_both_store_in_one_request_is_kept(app: Flask, legacy: flask.Flask) -> None:
+    @app.before_request
+    def change() -> None:
+        session["visits"] = session.get("visits", 0) + 1
+        session.pop("once", None)
+        g.old = session.get("old")
+
+    @app.after_request
+    def look(response: asyncflask.Response) -> asyncflask.Response:
+        response.headers["X-Old"] = f"{g.old} {session.get('old')}"
+        return response
+
+    @legacy.get("/logout")
+    def logout() -> str:
+        flask.session.clear()
+        return ""
+
+    client = app.test_client()
+    with client.session_transaction() as stored:
+        stored["once"] = 1
+    response = client.get("/old/a")
+    assert response.headers["X-Old"] == "None a"
+    assert len(response.headers.getlist("Set-Cookie")) == 1
+    assert client.get("/old/b").headers["X-Old"] == "a b"
+    assert client.get("/new/c").json["session"] == {"visits": 3, "old": "b", "new": "c"}
+    client.get("/logout")
+    assert client.get("/new/d").json["session"] == {"visits": 5, "new": "d"}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"SESSION_COOKIE_PATH": "/old"}, {"SECRET_KEY": "another"}, {"SESSION_COOKIE_DOMAIN": "localhost"}],
+)
+def test_a_session_that_is_the_old_applications_own_is_left_alone(
+    app: Flask, legacy: flask.Flask, settings: dict[str, str]
+) -> None:
+    legacy.config.update(settings)
+
+    @app.before_request
+    def change() -> None:
+        session["visits"] = 1
+
+    @app.after_request
+    def look(response: asyncflask.Response) -> asyncflask.Response:
+        response.headers["X-Old"] = str(session.get("old"))
+        return response
+
+    assert app.test_client().get("/old/a").headers["X-Old"] == "None"
+
+
 def test_messages_flashed_there_are_shown_here(app: Flask) -> None:
     client = app.test_client()
     client.get("/flash")

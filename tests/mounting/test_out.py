@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ import pytest
 from fastapi import Depends, FastAPI, HTTPException, WebSocket
 from fastapi import Request as FastAPIRequest
 from fastapi.responses import StreamingResponse
+from lifecycle.server import Server
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse
@@ -365,7 +367,66 @@ def test_after_request_may_answer_with_another_response() -> None:
         return app.make_response(("replaced", 203, {"X-New": "yes"}))
 
     response = app.test_client().get("/x/")
-    assert (response.status_code, response.headers["X-New"]) == (203, "yes")
+    assert (response.status_code, response.headers["X-New"], response.text) == (203, "yes", "replaced")
+    assert response.headers["Content-Length"] == "8"
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_after_request_may_answer_with_a_stream_instead(kind: str) -> None:
+    app = make_app()
+    log = []
+
+    def pieces() -> Iterator[str]:
+        try:
+            yield "a"
+            yield "b"
+        finally:
+            log.append("closed")
+
+    async def async_pieces() -> AsyncIterator[str]:
+        for piece in pieces():
+            yield piece
+
+    async def old() -> AsyncIterator[str]:
+        yield "old"
+        yield "old"
+
+    app.mount("/x", Starlette(routes=[Route("/", lambda request: StreamingResponse(old()))]))
+
+    @app.after_request
+    def change(response: asyncflask.Response) -> asyncflask.Response:
+        return app.response_class(pieces() if kind == "sync" else async_pieces())
+
+    assert app.test_client().get("/x/").text == "ab"
+    assert log == ["closed"]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_that_there_is_no_body_is_said_once(waits: bool) -> None:
+    """Django takes a second ``http.request`` for a fault of the server."""
+    app = make_app()
+    received = []
+
+    async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        received.append((await receive())["type"])
+        listening = asyncio.create_task(receive())
+        await asyncio.sleep(0.05)
+        received.append("waits" if not listening.done() else listening.result()["type"])
+        listening.cancel()
+        await PlainTextResponse("x")(scope, receive, send)
+
+    @app.get("/view")
+    async def view() -> Any:
+        await asyncio.sleep(0.02 if waits else 0)  # while it waits, the client is looked after
+        return mounted
+
+    app.mount("/x", mounted)
+    with Server(app) as server:
+        assert server.get("/x/").body == b"x"
+        assert server.get("/view").body == b"x"
+    assert received == ["http.request", "waits"] * 2
 
 
 def test_after_this_request_teardown_and_signals() -> None:

@@ -197,6 +197,37 @@ def test_a_form_that_a_hook_has_looked_at() -> None:
     assert response.body == b'{"name":"a.bin","size":1000}'
 
 
+@pytest.mark.parametrize("complete", [True, False])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("style", ["sync", "async"])
+def test_a_body_that_was_handed_on_is_empty_for_later_hooks(style: str, method: str, complete: bool) -> None:
+    """They do not wait for what the mounted application has received already."""
+    app = make_app()
+    seen = []
+
+    async def mounted(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            message = await receive()
+            await PlainTextResponse(message["body"])(scope, receive, send)
+
+    app.mount("/x", mounted)
+
+    def look(response: Any) -> Any:
+        seen.append((request.get_data(), dict(request.form)))
+        return response
+
+    async def look_async(response: Any) -> Any:
+        return look(response)
+
+    app.after_request(look if style == "sync" else look_async)
+    length = 3 if complete else 4
+    with serving(app) as server, server.connect(timeout=3) as client:
+        body = "" if method == "GET" else f"Content-Length: {length}\r\n\r\nabc"
+        client.send(f"{method} /x HTTP/1.1\r\nHost: x\r\n{body or chr(13) + chr(10)}".encode())
+        assert client.response(method).body == (b"" if method == "GET" else b"abc")
+    assert seen == [(b"", {})]
+
+
 def test_a_stream_arrives_piece_by_piece(log: list[str]) -> None:
     api = FastAPI()
     go_on = threading.Semaphore(0)

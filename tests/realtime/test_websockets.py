@@ -631,7 +631,11 @@ def test_refusals(app: Site, how: str) -> None:
     assert refused.value.status_code == REFUSALS[how]
     response = refused.value.response
     if how == "response":
-        assert (response.get_data(as_text=True), response.headers["X-Why"]) == ("tea", "tea")
+        assert (response.text, response.status, response.headers["X-Why"]) == (
+            "tea",
+            "418 I'M A TEAPOT",
+            "tea",
+        )
     if how == "stream":
         assert response.get_data() == b"012"
     if how not in ("raise", "close", "none"):
@@ -1323,6 +1327,31 @@ def test_the_awaited_client(app: Site) -> None:
             return refusal.value.status_code
 
     assert run(refused) == 403
+
+
+@pytest.mark.parametrize("in_block", [True, False])
+def test_the_awaited_client_after_a_request(app: Site, in_block: bool) -> None:
+    """It has kept the contexts of the request, which are left where they were entered."""
+    echo_on(app)
+
+    @app.get("/page")
+    async def page() -> str:
+        return "page"
+
+    async def main() -> None:
+        async with app.test_client() as client:
+            assert (await client.get("/page")).text == "page"
+            if in_block:
+                async with client.websocket_connect("/ws") as connected:
+                    await connected.send("x")
+                    assert await connected.receive() == "x"
+            else:
+                connected = await client.websocket_connect("/ws")
+                await connected.close()
+            assert (await client.get("/page")).text == "page"
+            assert request.path == "/page"
+
+    run(main)
 
 
 def test_the_awaited_client_opened_without_a_block(app: Site) -> None:

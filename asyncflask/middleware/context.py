@@ -346,14 +346,14 @@ class ContextMiddleware:
         ):
             return None
         if flask.response_class is Response:
-            if type(value) is str:
-                return _HTML, value.encode()
-            json = flask.json
-            if type(value) is dict and type(json) is DefaultJSONProvider:
-                try:
+            try:
+                if type(value) is str:
+                    return _HTML, value.encode()
+                json = flask.json
+                if type(value) is dict and type(json) is DefaultJSONProvider:
                     return (b"content-type", json.response_content_type()), json.response_body(value)
-                except Exception:
-                    return None  # the layers will meet it again, where it counts as theirs
+            except Exception:
+                return None  # the layers will meet it again, where it counts as theirs
         return None
 
     async def find_route(self, ctx: RequestContext, walk: Walk) -> None:

@@ -349,8 +349,9 @@ class Scaffold:
 
     @setupmethod
     def after_websocket(self, f: F) -> F:
-        """Call `f` when a websocket's view has ended, with the response that the handshake is refused
-        with, or None; it returns the same or another one. The last registered is called first."""
+        """Call `f` when a websocket's view, or the mounted application that has it, has ended, with the
+        response that the handshake is refused with, or None; it returns the same or another one. The last
+        registered is called first. It is not called when the client's leaving has cancelled the view."""
         self.after_websocket_funcs.setdefault(None, []).append(f)
         return f
 

@@ -40,6 +40,10 @@ class WebsocketDisconnect(asyncio.CancelledError):
         self.reason = reason
 
 
+class ClientGone(ConnectionError):
+    """What an ASGI `send` raises when nobody is there any more (ASGI specification, "Send")."""
+
+
 class WebsocketConnection(Connection):
     """The client's messages. They are taken from the server ahead of the view, though not many, so that
     it is noticed when the client goes.
@@ -49,6 +53,7 @@ class WebsocketConnection(Connection):
     """
 
     _takes_messages = False
+    _is_handed_over = False
     _sent = 0
     _timer: asyncio.TimerHandle | None = None
     _goodbye: Message | None = None
@@ -58,6 +63,8 @@ class WebsocketConnection(Connection):
             return  # the view knows from its `send`, and may take its time to clean up
         self._goodbye = message
         self.lost = True
+        if self._is_handed_over:
+            return
         if not self._takes_messages:
             self.cancel()
         else:
@@ -74,10 +81,20 @@ class WebsocketConnection(Connection):
         self._takes_messages = True
         if self._messages.empty():
             self.check()
+        message = await self.next_message()
+        if message["type"] == "websocket.disconnect":
+            self.check()
+        return message
+
+    def hand_over(self) -> None:
+        """Another application has the websocket now. It is told when the client goes, not cancelled."""
+        self._is_handed_over = True
+
+    async def next_message(self) -> Message:
+        """The client's next message as it is, for that application."""
         message = await super().receive()
         if message["type"] == "websocket.disconnect":
             self._messages.put_nowait(message)  # for those who ask again
-            self.check()
         return message
 
     def check(self) -> None:
@@ -93,13 +110,23 @@ class WebsocketConnection(Connection):
         """Send, and wait until the server takes more."""
         self.check()
         try:
-            await outside(partial(self._send, message))
-        except (OSError, RuntimeError) as gone:  # ASGI specification, "Send"; of daphne's, the latter
-            if isinstance(gone, RuntimeError) and message["type"] != "websocket.send":
-                raise  # the server says what is wrong with the handshake
-            self.lost = True
+            await self.pass_on(message)
+        except ClientGone as gone:
             self._goodbye = {"type": "websocket.disconnect", "code": 1006, "reason": str(gone)}
             self.check()
+
+    async def pass_on(self, message: Message) -> None:
+        """Send a message as it is.
+
+        :raises ClientGone: when the server says that nobody is there.
+        """
+        try:
+            await outside(partial(self._send, message))
+        except (OSError, RuntimeError) as error:  # ASGI specification, "Send"; of daphne's, the latter
+            if isinstance(error, RuntimeError) and (message["type"] != "websocket.send" or self._goodbye):
+                raise  # it says what is wrong with the message
+            self.lost = True
+            raise ClientGone(*error.args) from error
         self._sent += 1
         if self._sent % 16 == 0:
             await asyncio.sleep(0)  # servers may never wait in `send`, also when the client has gone

@@ -21,6 +21,7 @@ import pytest
 from fastapi import FastAPI
 from lifecycle.loops import run_on
 from lifecycle.server import Server
+from realtime.servers import free_port
 from starlette.applications import Starlette
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import JSONResponse, PlainTextResponse
@@ -420,14 +421,19 @@ def index():
 
 
 @pytest.mark.parametrize("kind", ["def", "async def"])
-@pytest.mark.parametrize("server", ["uvicorn", "hypercorn"])
+@pytest.mark.parametrize("server", ["uvicorn", "hypercorn", "granian", "asyncflask"])
 def test_a_failing_startup_stops_the_server_with_the_traceback(
     kind: str, server: str, tmp_path: Path
 ) -> None:
     (tmp_path / "failing.py").write_text(PROGRAM.format(when="before", kind=kind))
-    address = ["--bind", "127.0.0.1:0"] if server == "hypercorn" else ["--port", "0"]
+    command = {
+        "uvicorn": ["uvicorn", "failing:app", "--port", "0"],
+        "hypercorn": ["hypercorn", "failing:app", "--bind", "127.0.0.1:0"],
+        "granian": ["granian", "failing:app", "--interface", "asgi", "--port", str(free_port())],
+        "asyncflask": ["asyncflask", "--app", "failing", "run", "--port", "0"],
+    }[server]
     ended = subprocess.run(
-        [sys.executable, "-m", server, *address, "failing:app"],
+        [sys.executable, "-m", *command],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -435,10 +441,11 @@ def test_a_failing_startup_stops_the_server_with_the_traceback(
         timeout=SECONDS,
         check=False,
     )
-    if server == "uvicorn":  # hypercorn ends with 0 whatever has happened
-        assert ended.returncode == 3
-    assert "KeyError: 'it has failed'" in ended.stderr.replace("\\'", "'")
-    assert 'failing.py", line 8, in around' in ended.stderr
+    # Hypercorn ends with 0 whatever has happened.
+    assert ended.returncode == {"hypercorn": 0, "granian": 1}.get(server, 3)
+    output = ended.stdout + ended.stderr
+    assert "KeyError: 'it has failed'" in output.replace("\\'", "'")
+    assert 'failing.py", line 8, in around' in output
 
 
 def test_a_failing_shutdown_does_not_stop_the_rest(tmp_path: Path) -> None:

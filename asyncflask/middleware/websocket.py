@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from asyncio import CancelledError
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -29,7 +28,7 @@ from ..environ import without_routing
 from ..globals import _cv_app, _cv_request
 from ..signals import appcontext_pushed, got_request_exception
 from ..typing import ASGIApp, Message, Receive, Scope, Send
-from ..websocket import Websocket, WebsocketConnection, WebsocketDisconnect
+from ..websocket import ClientGone, Websocket, WebsocketConnection, WebsocketDisconnect
 from .errors import handle_exception, handle_user_exception
 from .hooks import is_asgi_app, started_response
 from .sessions import has_session_to_save, is_lazy, save_session
@@ -208,14 +207,14 @@ class WebsocketMiddleware:
         websocket = ctx.request
         assert isinstance(websocket, Websocket)
         await walk.to_loop()
-        websocket._connection.stop()
+        websocket._connection.hand_over()
         handover = _Handover(self, ctx, websocket)
         try:
             await app(without_routing(websocket.scope), handover.receive, handover.send)
-        except StarletteDisconnect:
+        except (ClientGone, StarletteDisconnect):
             if not websocket._connection.lost:
                 raise
-            # The client has gone, and a view of Starlette's did not care: that is no error.
+            # The client has gone, and the application did not care: that is no error.
         if not handover.has_denied:
             await self._process(ctx, walk, None)
 
@@ -286,14 +285,17 @@ async def refuse(websocket: Websocket, response: Response) -> None:
 
 
 class _Handover:
-    """`receive` and `send` for an ASGI application that takes a websocket over."""
+    """`receive` and `send` for an ASGI application that takes a websocket over.
+
+    The client is looked out for meanwhile: not every server tells in `send` that it has gone, and an
+    application that only sends would do so for ever.
+    """
 
     def __init__(self, layer: WebsocketMiddleware, ctx: RequestContext, websocket: Websocket) -> None:
         self._layer = layer
         self._ctx = ctx
         self._websocket = websocket
         self._has_begun = False
-        self._sent = 0
         #: Whether the application has answered the handshake with an HTTP response.
         self.has_denied = False
 
@@ -301,15 +303,14 @@ class _Handover:
         if not self._has_begun:
             self._has_begun = True
             return {"type": "websocket.connect"}
-        assert self._websocket._receive is not None
-        message = await outside(self._websocket._receive)
-        if message["type"] == "websocket.disconnect":
-            self._websocket._connection.lost = True
-        return message
+        return await self._websocket._connection.next_message()
 
     async def send(self, message: Message) -> None:
         websocket = self._websocket
+        connection = websocket._connection
         kind = message["type"]
+        if kind == "websocket.send" and connection.lost:
+            raise ClientGone("The client has gone.")
         if kind == "websocket.accept":
             headers = Headers()
             await websocket._before_accept(headers)
@@ -318,18 +319,12 @@ class _Handover:
             websocket.accepted = True
         elif kind == "websocket.close" or kind.startswith("websocket.http.response"):
             websocket.closed = True
+            connection.say_goodbye(message.get("code", 1000), message.get("reason") or "")
             if kind == "websocket.http.response.start":
                 self.has_denied = True
                 # A walk of its own: the application may be sending from another task.
                 message = await inner_walk(self._ctx.app.worker_pool).run(self._process(message))
-        try:
-            await outside(lambda: websocket._send(message))
-        except OSError:  # ASGI specification, "Send"
-            websocket._connection.lost = True
-            raise
-        self._sent += 1
-        if self._sent % 16 == 0:
-            await asyncio.sleep(0)  # as in `WebsocketConnection.send`
+        await connection.pass_on(message)
 
     async def _process(self, message: Message) -> Message:
         response = await self._layer._process(

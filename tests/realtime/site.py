@@ -489,7 +489,8 @@ async def endless(kind: str) -> Any:
             while True:
                 yield "" if kind == "empty" else "x"
         finally:
-            note("closed")
+            if kind != "starlette":  # leaves it to the garbage collector, which may come in any request
+                note("closed")
 
     if kind == "events":
         return EventSourceResponse(pieces())
@@ -545,8 +546,32 @@ async def save_starlette(scope: Any, receive: Any, send: Any) -> None:
     await JSONResponse({"saved": await write(Request(scope, receive).stream())})(scope, receive, send)
 
 
+async def any_websocket(scope: Any, receive: Any, send: Any) -> None:
+    """An ASGI application that only sends, or only receives."""
+    assert (await receive())["type"] == "websocket.connect"
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.send", "text": "ready"})
+    note("started")
+    if scope["path"].endswith("/send"):
+        try:
+            while True:
+                await send({"type": "websocket.send", "text": "x" * 1000})
+                await asyncio.sleep(0.001)
+        except OSError:
+            note("view ended")
+            raise
+    if scope["path"].endswith("/close"):
+        await receive()
+        await send({"type": "websocket.close", "code": 4001, "reason": ""})
+    message = await receive()
+    while message["type"] != "websocket.disconnect":
+        message = await receive()
+    note("view ended")
+
+
 inner = Flask("inner", static_folder=None)
 add_uploads(app)
 add_uploads(inner)
+app.mount("/any", any_websocket)
 app.mount("/mounted", inner)
 app.mount("/starlette", save_starlette)

@@ -222,6 +222,29 @@ def test_the_client_leaves(server: Server, path: str, how: str) -> None:
     assert teardown == "teardown NoneType same thread True"
 
 
+@pytest.mark.parametrize("how", ["close", "lost"])
+@pytest.mark.parametrize("path", ["receive", "send"])
+def test_the_client_of_a_mounted_application_leaves(server: Server, path: str, how: str) -> None:
+    """It is told, also by its `send`, whatever the server's does."""
+    name = f"mounted-{path}-{how}"
+    with open_websocket(server, f"/any/{path}?id={name}") as client:
+        assert receive(client) == "ready"
+        ended(server, name, "started")
+        if how == "lost":
+            client.socket.shutdown(socket.SHUT_RDWR)
+    expected = ["started", "view ended", "after", "teardown NoneType same thread True"]
+    assert ended(server, name) == expected
+
+
+def test_a_mounted_application_closes(server: Server) -> None:
+    with open_websocket(server, "/any/close?id=mounted-close") as client:
+        assert receive(client) == "ready"
+        client.send("x")
+        assert close_code(client)[0] == 4001
+    expected = ["started", "view ended", "after", "teardown NoneType same thread True"]
+    assert ended(server, "mounted-close") == expected
+
+
 @pytest.mark.parametrize("how", ["close", "reset"])
 @pytest.mark.parametrize(("path", "first"), [("before-accept", "started"), ("hook/wait", "before")])
 def test_the_client_leaves_before_accept(server: Server, path: str, first: str, how: str) -> None:

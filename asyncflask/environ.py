@@ -14,7 +14,7 @@ from typing import Any
 from .typing import Scope
 
 #: What a router leaves in the scope: for its own routes.
-ROUTING = ("app", "app_root_path", "endpoint", "path_params", "route", "router")
+ROUTING = ("app", "endpoint", "path_params", "route", "router")
 
 
 def without_routing(scope: Scope) -> Scope:

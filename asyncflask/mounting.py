@@ -48,6 +48,7 @@ class Mount:
         }
         child["path"] = root_path + route_path(scope)
         child["root_path"] = root_path + self.path
+        child.pop("app_root_path", None)  # of a router around this application: the path has it now
         if self.state is not None:
             child["state"] = dict(self.state)
         else:

@@ -9,9 +9,17 @@ from typing import Any
 
 import pytest
 
+from asyncflask.signals import Signal
+
 from . import guard
 from .cases import CASES
 from .peers import load_peer
+
+
+@pytest.fixture(autouse=True)
+def no_signals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tests that ran before in this process have left: a signal that ever had a receiver is asked about."""
+    monkeypatch.setattr(Signal, "in_use", False)
 
 
 @pytest.mark.parametrize("case", guard.guarded_cases())

@@ -18,7 +18,7 @@ from .peers import load_peer
 
 @pytest.fixture(autouse=True)
 def no_signals(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What tests that ran before in this process have left: a signal that ever had a receiver is asked about."""
+    """Leave out what tests before have left: a signal that ever had a receiver is asked about."""
     monkeypatch.setattr(Signal, "in_use", False)
 
 

@@ -44,7 +44,7 @@ from .lifespan import check_generator, serving
 from .logging import create_logger
 from .middleware import errors, hooks, overridden
 from .middleware.context import ContextMiddleware, do_teardown_appcontext, do_teardown_request
-from .middleware.errors import ErrorMiddleware
+from .middleware.errors import ErrorMiddleware, error_page
 from .middleware.hooks import AfterRequestMiddleware, BeforeRequestMiddleware
 from .middleware.sessions import SessionMiddleware
 from .mounting import Mount, make_mount
@@ -1056,7 +1056,12 @@ class Flask(Scaffold):
             elif isinstance(rv, dict | list):
                 rv = self.json.response(rv)
             elif isinstance(rv, HTTPException):
-                rv = self.make_response(rv.get_response())
+                page = error_page(rv) if self.response_class is Response else None
+                if page is None:
+                    rv = self.make_response(rv.get_response())
+                else:
+                    error, rv = rv, Response.of(page, "text/html; charset=utf-8")
+                    rv.status_code = error.code
             elif isinstance(rv, BaseResponse):
                 rv = self.response_class.force_type(rv)
             elif callable(rv):

@@ -46,6 +46,7 @@ from ..wrappers import Request, Response
 from . import SENT, Layer, overridden
 from .disconnect import Connection, end_watch, until_disconnect
 from .hooks import AfterRequestMiddleware
+from .sessions import may_be_session
 from .signals import emit
 from .websocket import WebsocketMiddleware
 
@@ -342,15 +343,18 @@ class ContextMiddleware:
             or ctx._after_request_functions
             or walk.jobs
             or ctx._session is not None
-            or b"cookie" in ctx.request.raw_headers
+            or (b"cookie" in ctx.request.raw_headers and may_be_session(flask, ctx))
         ):
             return None
         if flask.response_class is Response:
             try:
-                if type(value) is str:
+                kind = type(value)
+                if kind is str:
                     return _HTML, value.encode()
+                if kind is bytes:
+                    return _HTML, value
                 json = flask.json
-                if type(value) is dict and type(json) is DefaultJSONProvider:
+                if (kind is dict or kind is list) and type(json) is DefaultJSONProvider:
                     return (b"content-type", json.response_content_type()), json.response_body(value)
             except Exception:
                 return None  # the layers will meet it again, where it counts as theirs

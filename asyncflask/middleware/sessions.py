@@ -64,7 +64,17 @@ def has_session_to_save(app: Flask, ctx: RequestContext) -> bool:
         return False  # opening it has failed
     # Nobody used it. It may be permanent, and such a cookie is sent again with each response.
     cookies = ctx.request.raw_headers.get(b"cookie")
-    return cookies is not None and app.config["SESSION_REFRESH_EACH_REQUEST"]
+    return cookies is not None and app.config["SESSION_REFRESH_EACH_REQUEST"] and may_be_session(app, ctx)
+
+
+def may_be_session(app: Flask, ctx: RequestContext) -> bool:
+    """Whether the session's cookie may be among those that the client has sent."""
+    request = ctx.request
+    if len(request.raw_headers) != len(request.scope["headers"]):
+        return True  # more than one header may have cookies
+    return app.session_interface.get_cookie_name(app).encode("latin-1", "replace") in (
+        request.raw_headers.get(b"cookie", b"")
+    )
 
 
 async def save_session(app: Flask, ctx: RequestContext, response: Response) -> None:

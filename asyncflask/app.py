@@ -62,7 +62,8 @@ from .signals import (
 from .threads import WorkerPool
 from .typing import ASGIApp, Receive, ResponseReturnValue, Scope, Send
 from .websocket import Websocket
-from .wrappers import Request, Response, check_status
+from .wrappers import Request, Response
+from .wrappers.response import check_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

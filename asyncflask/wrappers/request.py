@@ -1,17 +1,13 @@
-"""The request and the response: Werkzeug's, over ASGI."""
+"""The request: Werkzeug's, made from an ASGI scope."""
 
 from __future__ import annotations
 
-import asyncio
 import re
-import sys
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextvars import copy_context
-from datetime import UTC, datetime
-from inspect import isasyncgen
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any, cast
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from starlette.datastructures import State
 from werkzeug.datastructures import (
@@ -22,85 +18,22 @@ from werkzeug.datastructures import (
     ImmutableMultiDict,
     MultiDict,
 )
-from werkzeug.datastructures.mixins import ImmutableHeadersMixin
-from werkzeug.exceptions import BadRequest, BadRequestKeyError, HTTPException, RequestEntityTooLarge
-from werkzeug.http import HTTP_STATUS_CODES, parse_date, remove_entity_headers
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.sansio.utils import get_host
-from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Request as RequestBase
-from werkzeug.wrappers import Response as ResponseBase
 
-from . import json
-from .body import Body, MemoryStream, MultipartForm, nothing_to_receive, parse_multipart
-from .concurrency import Walk, active_walk, current_walk, inner_walk, is_async, outside
-from .environ import environ_from_scope, route_path, scope_from_environ
-from .globals import _cv_app, _cv_request, current_app
-from .helpers import CONTROLS
-from .lazy import lazy
-from .threads import shared_pool
-from .typing import Message, Receive, Scope, Send
+from .. import json
+from ..body import Body, MemoryStream, MultipartForm, nothing_to_receive, parse_multipart
+from ..environ import environ_from_scope, route_path, scope_from_environ
+from ..globals import _cv_app, current_app
+from ..lazy import lazy
+from ..typing import Receive, Scope
+from .headers import RequestHeaders, is_out_of_range, valid_date
 
 if TYPE_CHECKING:
     from werkzeug.routing import Rule
 
-    from .app import Flask
-
-
-class RequestHeaders(ImmutableHeadersMixin, Headers):  # type: ignore[misc]
-    """The headers that the client sent; they cannot be changed.
-
-    :param raw: as they are in the scope.
-    """
-
-    def __init__(self, raw: Sequence[tuple[bytes, bytes]]) -> None:
-        self._raw = raw
-
-    @lazy
-    def _list(self) -> list[tuple[str, str]]:
-        names = _names
-        return [(names.get(name) or _written(name), value.decode("latin-1")) for name, value in self._raw]
-
-    @lazy
-    def _first(self) -> dict[bytes, bytes]:
-        return dict(reversed(self._raw))
-
-    def _value_of(self, key: str) -> str | None:
-        try:
-            value = self._first.get(key.lower().encode("latin-1"))
-        except UnicodeEncodeError:
-            return None
-        return None if value is None else value.decode("latin-1")
-
-    def get(self, key: str, default: Any = None, type: Callable[[str], Any] | None = None) -> Any:  # type: ignore[override]
-        value = self._value_of(key)
-        if value is None:
-            return default
-        if type is None:
-            return value
-        try:
-            return type(value)
-        except ValueError:
-            return default
-
-    def _get_key(self, key: str) -> str:
-        value = self._value_of(key)
-        if value is None:
-            raise BadRequestKeyError(key)
-        return value
-
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self._value_of(key) is not None
-
-
-#: Names of headers as they are usually written, by how they come in ASGI.
-_names: dict[bytes, str] = {}
-
-
-def _written(name: bytes) -> str:
-    written = name.decode("latin-1").title()
-    if len(_names) < 200:  # a client may send any
-        _names[name] = written
-    return written
+    from ..app import Flask
 
 
 #: Content types without their parameters, by how they were sent.
@@ -147,25 +80,6 @@ class _Date:
 
     def __get__(self, request: Request | None, owner: type) -> Any:
         return self if request is None else valid_date(request.headers.get(self._name))
-
-
-def valid_date(value: str | None) -> datetime | None:
-    """The date in a header. With Werkzeug's own, one that is out of the calendar's range fails later on."""
-    try:
-        date = parse_date(value)
-        if date is not None:
-            date.astimezone(UTC)
-        return date
-    except OverflowError:
-        return None
-
-
-def is_out_of_range(value: str) -> bool:
-    """Whether that would be a date if the calendar had it."""
-    try:
-        return parse_date(value) != valid_date(value)
-    except OverflowError:
-        return True
 
 
 class Request(RequestBase):
@@ -512,7 +426,7 @@ class Request(RequestBase):
             return
         app = self._app
         if app is not None and app.config["DEBUG"] and mimetype != "multipart/form-data":
-            from .debughelpers import attach_enctype_error_multidict
+            from ..debughelpers import attach_enctype_error_multidict
 
             self.files = cast(Any, new())  # one of its own, which is changed there
             attach_enctype_error_multidict(self)
@@ -692,317 +606,3 @@ def _file_wrapper(file: IO[bytes], buffer_size: int = 8192) -> Any:
 
     # Every block is a change of threads: make them larger than Werkzeug's default.
     return FileWrapper(file, max(buffer_size, 256 * 1024))
-
-
-class Response(ResponseBase):
-    """A Werkzeug response that is also an ASGI application.
-
-    The body may be a string, bytes, a list of them, or a sync or async iterator
-    of them. Set ``app.response_class`` to a subclass to change the defaults.
-    """
-
-    default_mimetype: str | None = "text/html"
-    json_module = json
-    autocorrect_location_header = False
-
-    #: Whether a subclass makes its instances in a way of its own, its headers, and its end.
-    _asks_questions = False
-    _has_own_headers = False
-    _has_own_close = False
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls._asks_questions = (
-            cls.__init__ is not ResponseBase.__init__
-            or cls.default_status != 200
-            or not cls.automatically_set_content_length
-        )
-        cls._has_own_headers = cls.get_wsgi_headers is not ResponseBase.get_wsgi_headers
-        cls._has_own_close = cls.close is not ResponseBase.close
-
-    @property
-    def status_code(self) -> int:
-        """The HTTP status code as a number."""
-        return self._status_code
-
-    @status_code.setter
-    def status_code(self, code: int) -> None:
-        status = _statuses.get(code)
-        if status is None:
-            self.status = code
-        else:
-            self._status, self._status_code = status, code
-
-    # What `of` leaves as it is.
-    _status = "200 OK"
-    _status_code = 200
-    direct_passthrough = False
-    _on_close: Sequence[Callable[[], Any]] = ()  # type: ignore[assignment]
-    #: The content type of a response made by `of` for as long as nobody has asked for its headers.
-    _only_content_type: str | None = None
-
-    @classmethod
-    def of(cls, body: bytes, content_type: str) -> Response:
-        """A response with status 200, as nearly every view wants it, without the questions of `__init__`.
-
-        :param body: the body.
-        :param content_type: the whole of the Content-Type header.
-        """
-        if cls._asks_questions:
-            return cls(body, content_type=content_type)
-        response = cls.__new__(cls)
-        response.response = [body]
-        response._only_content_type = content_type
-        return response
-
-    @lazy
-    def headers(self) -> Headers:
-        """The headers."""
-        headers = Headers()
-        if self._only_content_type is not None:
-            body: Any = self.response
-            length = len(body[0]) if len(body) == 1 and type(body[0]) is bytes else self._length()
-            headers._list = [("Content-Type", self._only_content_type), ("Content-Length", str(length))]
-            self._only_content_type = None
-        return headers
-
-    def _length(self) -> int:
-        return sum(map(len, self.iter_encoded()))
-
-    @property
-    def max_cookie_size(self) -> int:  # type: ignore[override]
-        """``MAX_COOKIE_SIZE`` of the configuration: a larger cookie gives a warning."""
-        app = current_app
-        return app.config["MAX_COOKIE_SIZE"] if app else super().max_cookie_size
-
-    @property
-    def is_async_stream(self) -> bool:
-        """Whether the body is an async iterator."""
-        return hasattr(self.response, "__aiter__")
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
-        """Send the response (ASGI specification, "Response Start" and "Response Body").
-
-        A sync iterator is stepped in the worker thread, an async one on the
-        loop; either is closed at the end, also when the client goes away.
-        """
-        if type(self.response) is not list and active_walk() is None:
-            # Around the application rather than inside of it: nobody else closes it.
-            walk = inner_walk(shared_pool())
-            walk.server_context = copy_context()
-            await walk.run(self._send_and_close(walk, scope, receive, send))
-            return
-        status = self._status_code
-        if not 200 <= status < 600:
-            check_status(status, self._status)
-            if status >= 600:
-                _teach_uvicorn(status, self._status)
-        start: dict[str, Any] = {"type": "http.response.start", "status": status}
-        parts: Any = self.response
-        if (
-            self._only_content_type is not None
-            and (status == 200 or (status >= 400 and self._status is _statuses.get(status)))
-            and scope["method"] != "HEAD"
-            and type(parts) is list
-            and type(parts[0]) is bytes
-        ):
-            body = parts[0]
-            start["headers"] = [
-                (b"content-type", self._only_content_type.encode("latin-1")),
-                (b"content-length", b"%d" % len(body)),
-            ]
-            await send(start)
-            await send({"type": "http.response.body", "body": body})
-            return
-        start["headers"] = self.asgi_headers(scope)
-        if "asyncflask.client" in scope:
-            # What does not go over the wire, for the test client: the reason and how names are written.
-            start["asyncflask.status"] = self.status
-            start["asyncflask.names"] = [name for name, _ in self.headers]
-        without_body = scope["method"] == "HEAD" or status == 304 or status == 204 or status < 200
-        if type(parts) is list or type(parts) is tuple:
-            if without_body:
-                body = b""
-            elif len(parts) == 1 and type(parts[0]) is bytes:
-                body = parts[0]
-            else:
-                body = b"".join(self.iter_encoded())
-            await send(start)
-            await send({"type": "http.response.body", "body": body})
-            return
-        await send(start)
-        if not without_body:
-            if self.is_async_stream:
-                await self._send_async(send)
-            else:
-                await self._send_sync(send)
-        await send({"type": "http.response.body", "body": b""})
-
-    async def _send_and_close(self, walk: Walk, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_outside(message: Message) -> None:
-            await outside(lambda: send(message))
-
-        try:
-            await self(scope, receive, send_outside)
-        finally:
-            await walk.uncancelled(self.aclose())
-
-    async def _send_async(self, send: Send) -> None:
-        chunks = cast(AsyncIterator[Any], self.response)
-        count = 0
-        async for chunk in chunks:
-            body = chunk.encode() if isinstance(chunk, str) else chunk
-            if body:
-                await send({"type": "http.response.body", "body": body, "more_body": True})
-            count += 1
-            if count % 16 == 0:
-                # Neither iterator nor server need ever wait, and then nobody else had a turn, nor were it
-                # noticed that the client has gone.
-                await asyncio.sleep(0)
-
-    async def _send_sync(self, send: Send) -> None:
-        walk = current_walk()
-        iterator = iter(cast(Iterable[Any], self.response))
-        while True:
-            await walk.to_thread()
-            chunk = next(iterator, None)
-            await walk.to_loop()
-            if chunk is None:
-                return
-            body = chunk.encode() if isinstance(chunk, str) else chunk
-            if body:
-                await send({"type": "http.response.body", "body": body, "more_body": True})
-
-    def asgi_headers(self, scope: Scope | None = None) -> list[tuple[bytes, bytes]]:
-        """The headers as ASGI wants them, with those that follow from status and body.
-
-        :param scope: of the request; the active one's unless given.
-        """
-        status = self._status_code
-        if not isinstance(self.headers, Headers):
-            self.headers = Headers(self.headers)  # somebody has put a dict there
-        items: list[tuple[str, str]] = self.headers._list
-        if self._has_own_headers or self.autocorrect_location_header:
-            environ = environ_from_scope(scope or _cv_request.get().request.scope, None)
-            items = self.get_wsgi_headers(environ)._list
-        has_length = not self.automatically_set_content_length
-        if status == 304 or status < 200 or status == 204:
-            headers = Headers(self.headers)
-            if status == 304:
-                remove_entity_headers(headers)
-            else:
-                headers.remove("Content-Length")
-            items = headers.to_wsgi_list()
-            has_length = True
-        raw = []
-        for name, value in items:
-            raw_name = _raw_names.get(name)
-            if raw_name is None:
-                raw.append(_raw_header(name, value))
-                raw_name = raw[-1][0]
-            else:
-                raw.append((raw_name, value.encode("latin-1")))
-            if raw_name == b"content-length":
-                has_length = True
-        if not has_length and self.is_sequence:
-            raw.append((b"content-length", str(sum(map(len, self.iter_encoded()))).encode()))
-        return raw
-
-    def make_conditional(
-        self, request_or_environ: Any, accept_ranges: bool | str = False, complete_length: int | None = None
-    ) -> Any:
-        """Answer conditional and range requests; see Werkzeug's. Dates that are none are ignored."""
-        environ = getattr(request_or_environ, "environ", request_or_environ)
-        invalid = [name for name in _DATES if is_out_of_range(environ.get(name, ""))]
-        if invalid:
-            environ = {name: value for name, value in environ.items() if name not in invalid}
-        return super().make_conditional(environ, accept_ranges, complete_length)
-
-    def call_on_close(self, func: Callable[[], Any]) -> Callable[[], Any]:
-        """Call `func`, sync or async, once the response is sent or its client is gone."""
-        self._on_close = [*self._on_close, func]
-        return func
-
-    def has_something_to_close(self) -> bool:
-        return bool(self._on_close) or not self.is_sequence
-
-    async def aclose(self) -> None:
-        """Close the body's iterator and call what was registered with `call_on_close`.
-
-        Every one of them is called; the first exception is raised at the end.
-        """
-        walk = current_walk()
-        errors: list[BaseException] = []
-        closers: list[Callable[[], Any]] = []
-        body: Any = self.response
-        if isasyncgen(body):
-            closers.append(body.aclose)
-        elif hasattr(body, "close"):
-            closers.append(body.close)
-        elif hasattr(body, "aclose"):
-            closers.append(body.aclose)
-        for close in (*closers, *self._on_close):
-            try:
-                if close == getattr(body, "aclose", None) or is_async(close):
-                    await walk.to_loop()
-                    await close()
-                else:
-                    await walk.call(close)
-            except Exception as error:
-                errors.append(error)
-        if self._has_own_close:
-            self._on_close, self.response = (), []  # done; what is left is the subclass's own
-            await walk.call(self.close)
-        if errors:
-            raise errors[0]
-
-
-#: Status lines by their codes.
-_statuses = {code: f"{code} {phrase.upper()}" for code, phrase in HTTP_STATUS_CODES.items()}
-
-#: Where an environ has dates that a conditional response looks at.
-_DATES = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE")
-
-
-#: Header names as ASGI wants them, by how they were written.
-_raw_names: dict[str, bytes] = {}
-
-
-def _raw_header(name: str, value: str) -> tuple[bytes, bytes]:
-    raw = _raw_names.get(name)
-    if raw is None:
-        raw = name.lower().encode("latin-1")
-        if not raw or any(byte <= 32 or byte in b':"(),/;<=>?@[\\]{}' or byte >= 127 for byte in raw):
-            raise ValueError(f"{name!r} cannot be sent: it is no name of a header (RFC 9110 section 5.1).")
-        if raw == b"location" or raw == b"content-location":
-            return raw, _uri(value)
-        if len(_raw_names) < 500:
-            _raw_names[name] = raw
-    return raw, value.encode("latin-1")
-
-
-def _uri(value: str) -> bytes:
-    try:
-        return iri_to_uri(value).encode("latin-1")
-    except ValueError:  # no URL, such as "http://["; the client may make of it what it can
-        return quote(value, safe="!#$%&'()*+,-./:;=?@_~").encode("latin-1")
-
-
-def check_status(code: int, status: str) -> None:
-    """Raise ValueError unless that can be sent."""
-    if not 100 <= code <= 999:
-        raise ValueError(
-            f"{status!r} cannot be sent: HTTP status codes have three digits. Set a code, or a string such as"
-            " '404 Not Found'."
-        )
-
-
-def _teach_uvicorn(status: int, text: str) -> None:
-    """Let uvicorn send a status that its tables lack: they end at 599, and it drops the connection."""
-    phrase = CONTROLS.sub("", text[4:]).encode("latin-1", "replace") or b"UNKNOWN"
-    httptools = sys.modules.get("uvicorn.protocols.http.httptools_impl")
-    if httptools is not None:
-        httptools.STATUS_LINE[status] = b"HTTP/1.1 %d %s\r\n" % (status, phrase)
-    h11 = sys.modules.get("uvicorn.protocols.http.h11_impl")
-    if h11 is not None:
-        h11.STATUS_PHRASES[status] = phrase

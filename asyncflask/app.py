@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, ValuesView
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -18,25 +17,17 @@ from urllib.parse import quote
 
 from starlette.datastructures import URLPath
 from starlette.routing import NoMatchFound
-from werkzeug.datastructures import Headers, ImmutableDict
+from werkzeug.datastructures import ImmutableDict
 from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError, HTTPException
 from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException
 from werkzeug.utils import redirect as _wz_redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from .background import BackgroundTasks
-from .concurrency import (
-    async_to_sync,
-    call_from_sync,
-    inner_walk,
-    is_async,
-    run_in_worker,
-    run_sync,
-)
+from .concurrency import inner_walk, is_async
 from .config import Config, ConfigAttribute
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, _default_template_ctx_processor
-from .environ import route_path
-from .globals import _cv_app, _cv_request, current_app, g, request, request_ctx, session
+from .globals import _cv_request, current_app, g, request, request_ctx, session
 from .helpers import CONTROLS, get_debug_flag, get_flashed_messages, get_load_dotenv, send_from_directory
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .lazy import imported, importing, lazy
@@ -44,7 +35,7 @@ from .lifespan import check_generator, serving
 from .logging import create_logger
 from .middleware import errors, hooks, overridden
 from .middleware.context import ContextMiddleware, do_teardown_appcontext, do_teardown_request
-from .middleware.errors import ErrorMiddleware, error_page
+from .middleware.errors import ErrorMiddleware
 from .middleware.hooks import AfterRequestMiddleware, BeforeRequestMiddleware
 from .middleware.sessions import SessionMiddleware
 from .mounting import Mount, make_mount
@@ -61,9 +52,11 @@ from .signals import (
 )
 from .threads import WorkerPool
 from .typing import ASGIApp, Receive, ResponseReturnValue, Scope, Send
+from .urls import build_url, create_url_adapter
+from .waiting import async_to_sync, call_from_sync, run_in_worker, run_sync
 from .websocket import Websocket
 from .wrappers import Request, Response
-from .wrappers.response import check_status
+from .wrappers.values import make_response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -699,66 +692,7 @@ class Flask(Scaffold):
         :returns: None without a request and ``SERVER_NAME``.
         :raises SecurityError: when the host is not one of ``TRUSTED_HOSTS``.
         """
-        if request is None:
-            if self.config["SERVER_NAME"] is None:
-                return None
-            return cast(
-                MapAdapter,
-                self.url_map.bind(
-                    self.config["SERVER_NAME"],
-                    script_name=self.config["APPLICATION_ROOT"],
-                    url_scheme=self.config["PREFERRED_URL_SCHEME"],
-                ),
-            )
-        trusted_hosts = self.config["TRUSTED_HOSTS"]
-        if trusted_hosts is not None:
-            request.trusted_hosts = trusted_hosts
-            request.__dict__.pop("host", None)  # or one that nobody has checked would do
-        host = request.host
-        server_name = self.config["SERVER_NAME"]
-        if server_name is None and not self.url_map.host_matching and not self.subdomain_matching:
-            # As `bind_to_environ` below, for which an environ would have to be made.
-            return cast(
-                MapAdapter,
-                self.url_map.bind(
-                    host,
-                    request.root_path,
-                    self.url_map.default_subdomain or "",
-                    request.scheme,
-                    request.method,
-                    route_path(request.scope),
-                    request.query_string.decode("utf-8", "replace"),
-                ),
-            )
-        subdomain = None
-        if self.url_map.host_matching:
-            server_name = None
-        elif not self.subdomain_matching:
-            subdomain = self.url_map.default_subdomain or ""
-        elif server_name is not None and not _is_below(host, server_name):
-            subdomain = "<invalid>"
-            # With the module and the first words that the filters of applications have for it.
-            warnings.warn_explicit(
-                f"Current server name doesn't match configured server name {server_name!r}: no rule matches.",
-                UserWarning,
-                __file__,
-                0,
-                module="flask.app",
-                registry=_warned,
-            )
-        environ = {
-            "REQUEST_METHOD": request.method,
-            "wsgi.url_scheme": request.scheme,
-            "HTTP_HOST": host,
-            "SERVER_NAME": host,
-            "SERVER_PORT": "",
-            "SCRIPT_NAME": request.root_path.encode().decode("latin-1"),
-            "PATH_INFO": route_path(request.scope).encode("utf-8", "surrogateescape").decode("latin-1"),
-            "QUERY_STRING": request.query_string.decode("latin-1"),
-        }
-        return cast(
-            MapAdapter, self.url_map.bind_to_environ(environ, server_name=server_name, subdomain=subdomain)
-        )
+        return create_url_adapter(self, request)
 
     def url_for(
         self,
@@ -785,47 +719,18 @@ class Flask(Scaffold):
         :raises BuildError: when there is no such endpoint, or values are missing.
         """
         ctx = _cv_request.get(None)
-        if ctx is not None:
-            if (
-                _anchor is _method is _scheme is None
-                and not _external
-                and not self.url_default_functions
-                and self._builds_plain_urls
-                and endpoint[:1] != "."
-            ):
-                path = self._url_builder.build(endpoint, values)
-                if path is not None:
-                    return f"{ctx.request.root_path}/{path}"
-            adapter = ctx.url_adapter
-            if endpoint[:1] == ".":
-                blueprint = ctx.request.blueprint
-                endpoint = endpoint[1:] if blueprint is None else f"{blueprint}{endpoint}"
-            if _external is None:
-                _external = _scheme is not None
-        else:
-            app_ctx = _cv_app.get(None)
-            adapter = app_ctx.url_adapter if app_ctx is not None else self.create_url_adapter(None)
-            if adapter is None:
-                raise RuntimeError(
-                    "Unable to build URLs outside an active request without 'SERVER_NAME' configured."
-                    " Also configure 'APPLICATION_ROOT' and 'PREFERRED_URL_SCHEME' as needed."
-                )
-            if _external is None:
-                _external = True
-        if _scheme is not None and not _external:
-            raise ValueError("When specifying '_scheme', '_external' must be True.")
-        if self.url_default_functions or not self._builds_plain_urls:
-            self.inject_url_defaults(endpoint, values)
-        try:
-            url = adapter.build(  # type: ignore[union-attr]
-                endpoint, values, method=_method, url_scheme=_scheme, force_external=_external
-            )
-        except BuildError as error:
-            values.update(_anchor=_anchor, _method=_method, _scheme=_scheme, _external=_external)
-            return self.handle_url_build_error(error, endpoint, values)
-        if _anchor is not None:
-            url = f"{url}#{quote(_anchor, safe='%!#$&()*+,/:;=?@' + chr(39))}"
-        return url
+        if (
+            ctx is not None
+            and _anchor is _method is _scheme is None
+            and not _external
+            and not self.url_default_functions
+            and self._builds_plain_urls
+            and endpoint[:1] != "."
+        ):
+            path = self._url_builder.build(endpoint, values)
+            if path is not None:
+                return f"{ctx.request.root_path}/{path}"
+        return build_url(self, endpoint, values, _anchor, _method, _scheme, _external)
 
     @lazy
     def _url_builder(self) -> UrlBuilder:
@@ -1019,91 +924,7 @@ class Flask(Scaffold):
             a WSGI callable; or a tuple of one of them with a status, with headers, or with both.
         :raises TypeError: for anything else.
         """
-        status: Any = None
-        headers: Any = None
-        if type(rv) is str and self.response_class is Response:
-            return Response.of(rv.encode(), "text/html; charset=utf-8")
-        if isinstance(rv, tuple):
-            if len(rv) == 3:
-                rv, status, headers = rv
-            elif len(rv) == 2:
-                if type(rv[1]) is not int and isinstance(rv[1], Headers | dict | tuple | list):
-                    rv, headers = rv
-                else:
-                    rv, status = rv
-            else:
-                raise TypeError(
-                    "The view function did not return a valid response tuple. The tuple must have the form"
-                    f" (body, status, headers), (body, status), or (body, headers), but the view for"
-                    f" {request.endpoint!r} returned {len(rv)} values."
-                )
-        if isinstance(rv, Coroutine):  # a sync decorator that makes a response of an async view's value
-            rv = self.call_from_sync(lambda: rv)
-            if isinstance(rv, tuple) and status is None and headers is None:
-                return self.make_response(rv)
-        if rv is None:
-            raise TypeError(
-                f"The view function for {request.endpoint!r} did not return a valid response. The function"
-                f" either returned None or ended without a return statement. {_ALLOWED}"
-            )
-        if not isinstance(rv, self.response_class):
-            if type(rv) is str and headers is None and self.response_class is Response:
-                rv = Response.of(rv.encode(), "text/html; charset=utf-8")
-            elif (
-                isinstance(rv, str | bytes | bytearray) or hasattr(rv, "__next__") or hasattr(rv, "__anext__")
-            ):
-                rv = self.response_class(rv, status=status, headers=headers)
-                status = headers = None
-            elif isinstance(rv, dict | list):
-                rv = self.json.response(rv)
-            elif isinstance(rv, HTTPException):
-                page = error_page(rv) if self.response_class is Response else None
-                if page is None:
-                    rv = self.make_response(rv.get_response())
-                else:
-                    error, rv = rv, Response.of(page, "text/html; charset=utf-8")
-                    rv.status_code = error.code
-            elif isinstance(rv, BaseResponse):
-                rv = self.response_class.force_type(rv)
-            elif callable(rv):
-                rv = self._response_of(rv)
-            else:
-                raise TypeError(
-                    f"The view function for {request.endpoint!r} did not return a valid response: it was a"
-                    f" {type(rv).__name__}. {_ALLOWED}"
-                )
-        if status is not None:
-            if isinstance(status, str | bytes | bytearray):
-                rv.status = status
-            else:
-                rv.status_code = status
-            if not 100 <= rv.status_code <= 999:
-                check_status(rv.status_code, rv.status)
-        if headers:
-            rv.headers.update(headers)
-        return cast(Response, rv)
-
-    def _response_of(self, app: Callable[..., Any]) -> Response:
-        """The response of a WSGI application, or of an ASGI one whose response is known already."""
-        if is_async(app):
-            body = getattr(app, "body", None)
-            if not isinstance(body, bytes):
-                raise TypeError(
-                    f"{type(app).__name__} is an ASGI application, which makes its response when it is run:"
-                    " return it from the view by itself, without a status or headers."
-                )
-            response = self.response_class(body, status=app.status_code)  # type: ignore[attr-defined]
-            response.headers.clear()
-            for name, value in app.raw_headers:  # type: ignore[attr-defined]
-                response.headers.add(name.decode("latin-1"), value.decode("latin-1"))
-            return response
-        try:
-            return cast(Response, self.response_class.force_type(app, request.environ))  # type: ignore[arg-type]
-        except TypeError as error:
-            raise TypeError(
-                f"The view function for {request.endpoint!r} did not return a valid response: {app!r} was"
-                f" called as a WSGI application and failed with {error}. {_ALLOWED}"
-            ).with_traceback(error.__traceback__) from None
+        return make_response(self, rv)
 
     # -- sync and async -------------------------------------------------------------------------
 
@@ -1233,13 +1054,6 @@ def _substitute_server() -> Callable[..., Any] | None:
     return None if getattr(run_simple, "__module__", None) == "werkzeug.serving" else run_simple
 
 
-def _is_below(host: str, server_name: str) -> bool:
-    host, server_name = host.lower(), server_name.lower()
-    for port in (":80", ":443"):
-        server_name = server_name.removesuffix(port)
-    return host == server_name or host.endswith(f".{server_name}")
-
-
 _ASGI_CALL = Flask.__call__
 
 
@@ -1271,15 +1085,8 @@ _NO_WSGI_APP = (
     " A WSGI application is mounted beside this one with 'app.mount(path, a2wsgi.WSGIMiddleware(wsgi_app))'."
 )
 
-_warned: dict[Any, Any] = {}
-
 #: The name of what Flask keeps apart in ``flask.sansio``.
 App = Flask
-
-_ALLOWED = (
-    "The return type must be a string, bytes, dict, list, an iterator or async iterator of strings or bytes,"
-    " a Response, an ASGI or WSGI application, or a tuple of one of these with a status and headers."
-)
 
 if not TYPE_CHECKING:  # for a type checker they are where they are made
     __getattr__ = importing(
@@ -1290,6 +1097,7 @@ if not TYPE_CHECKING:  # for a type checker they are where they are made
             "Environment": "asyncflask.templating:Environment",
         },
     )
+
 
 # Some of them are used elsewhere only, and are here because they are in Flask's module.
 __all__ = [

@@ -11,9 +11,9 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, cast
 from weakref import proxy
 
-from .concurrency import is_running_loop
 from .globals import _cv_request
 from .threads import background_loop
+from .waiting import is_running_loop
 
 if TYPE_CHECKING:
     from .app import Flask

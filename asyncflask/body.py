@@ -24,8 +24,9 @@ from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, Multip
 from werkzeug.wrappers import Request as RequestBase
 
 from .bridge import can_wait
-from .concurrency import async_to_sync, is_running_loop, outside
+from .concurrency import outside
 from .typing import Message, Receive
+from .waiting import async_to_sync, is_running_loop
 
 if TYPE_CHECKING:
     from .wrappers import Request

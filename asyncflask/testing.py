@@ -23,7 +23,6 @@ from werkzeug.wrappers import Request as BaseRequest
 from werkzeug.wsgi import get_current_url
 
 from .cli import ScriptInfo
-from .concurrency import Wait, call_from_sync
 from .ctx import AppContext, RequestContext
 from .environ import scope_from_environ
 from .sessions import SessionMixin
@@ -35,6 +34,7 @@ from .testing_websocket import (
 )
 from .threads import Worker
 from .typing import Message, Scope
+from .waiting import Wait, call_from_sync
 
 if TYPE_CHECKING:
     from .app import Flask

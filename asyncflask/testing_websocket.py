@@ -17,10 +17,10 @@ from werkzeug.datastructures import Headers
 from werkzeug.test import TestResponse
 from werkzeug.wrappers import Request as BaseRequest
 
-from .concurrency import Wait
 from .environ import scope_from_environ
 from .threads import Worker
 from .typing import Message, Scope
+from .waiting import Wait
 from .websocket import WebsocketDisconnect
 
 if TYPE_CHECKING:

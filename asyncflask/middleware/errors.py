@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -88,27 +87,6 @@ def _from_starlette(error: StarletteHTTPException) -> HTTPException:
     converted: HTTPException = FromStarlette(description=error.detail)
     converted.__cause__ = error
     return converted
-
-
-def error_page(error: HTTPException) -> bytes | None:
-    """The body of the response that an exception is in itself; None when there is more to that response."""
-    description = error.description
-    if error.response is not None or error.code is None or len(description or "") > 500:
-        return None
-    cls: Any = type(error)
-    return _error_page(cls, error.code, description)
-
-
-@lru_cache(100)
-def _error_page(cls: Any, code: int, description: str | None) -> bytes | None:
-    for name in ("get_response", "get_headers", "get_body", "get_description", "name"):
-        if getattr(cls, name) is not getattr(HTTPException, name):
-            return None  # it may look at the request
-    if isinstance(cls.description, property):
-        return None
-    error: HTTPException = cls.__new__(cls)
-    error.code, error.description = code, description
-    return error.get_body().encode()
 
 
 async def handle_exception(app: Flask, error: Exception) -> Any:

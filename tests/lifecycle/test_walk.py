@@ -19,15 +19,9 @@ from typing import Any
 import anyio
 import pytest
 
-from asyncflask.concurrency import (
-    Walk,
-    async_to_sync,
-    current_walk,
-    inner_walk,
-    run_in_worker,
-    run_sync,
-)
+from asyncflask.concurrency import Walk, current_walk, inner_walk
 from asyncflask.threads import Worker, WorkerPool, current_worker
+from asyncflask.waiting import async_to_sync, run_in_worker, run_sync
 
 from .loops import LOOPS, WAYS, Cancelling, Hang, eventually, run_on
 

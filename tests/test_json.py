@@ -523,3 +523,39 @@ class TestModule:
 
         response = app.test_client().post("/", data="[" * 100_000, content_type="application/json")
         assert response.status_code == 400
+
+    @packages
+    @pytest.mark.parametrize("how", ["instance", "subclass"])
+    def test_default_uses_the_session(self, package: Any, how: str) -> None:
+        app = package.Flask("app")
+        app.secret_key = "secret"
+
+        class Provider(package.json.provider.DefaultJSONProvider):
+            def default(self, o: Any) -> Any:
+                return package.session.get("language", "en")
+
+        if how == "subclass":
+            app.json = Provider(app)
+        else:
+            app.json.default = lambda o: package.session.get("language", "en")
+        app.get("/")(lambda: {"language": object()})
+        response = app.test_client().get("/")
+        assert response.json == {"language": "en"}
+        assert response.headers["Vary"] == "Cookie"
+
+    @packages
+    def test_default_uses_after_this_request(self, package: Any) -> None:
+        app = package.Flask("app")
+
+        def default(o: Any) -> str:
+            @package.after_this_request
+            def add_header(response: Any) -> Any:
+                response.headers["X-Seen"] = "yes"
+                return response
+
+            return "object"
+
+        app.json.default = default
+        app.get("/")(lambda: {"a": object()})
+        response = app.test_client().get("/")
+        assert response.headers["X-Seen"] == "yes"

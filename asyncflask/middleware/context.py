@@ -343,9 +343,12 @@ class ContextMiddleware:
             json = flask.json
             if type(value) is dict and type(json) is DefaultJSONProvider:
                 try:
-                    return (b"content-type", json.response_content_type()), json.response_body(value)
+                    plain = (b"content-type", json.response_content_type()), json.response_body(value)
                 except Exception:
                     return None  # the layers will meet it again, where it counts as theirs
+                # What is asked for other types may have used them meanwhile.
+                if ctx._session is None and not ctx._after_request_functions:
+                    return plain
         return None
 
     async def find_route(self, ctx: RequestContext, walk: Walk) -> None:

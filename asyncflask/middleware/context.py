@@ -26,7 +26,7 @@ from ..concurrency import (
 from ..ctx import RequestContext, ServedAppContext, ServedRequestContext
 from ..environ import route_path
 from ..globals import _cv_app, _cv_request
-from ..json.provider import DefaultJSONProvider
+from ..json.provider import DefaultJSONProvider, answers_as_default
 from ..router import call_sync_view
 from ..routing import NOWHERE, RouteMatcher, convert
 from ..sessions import SecureCookieSessionInterface
@@ -341,7 +341,7 @@ class ContextMiddleware:
             if type(value) is str:
                 return _HTML, value.encode()
             json = flask.json
-            if type(value) is dict and type(json) is DefaultJSONProvider:
+            if type(value) is dict and (type(json) is DefaultJSONProvider or answers_as_default(json)):
                 try:
                     plain = (b"content-type", json.response_content_type()), json.response_body(value)
                 except Exception:

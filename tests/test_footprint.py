@@ -22,6 +22,7 @@ UNNEEDED = {
     "asyncflask.debug",
     "asyncflask.debughelpers",
     "asyncflask.greenlets",
+    "asyncflask.json.fast",
     "asyncflask.legacy",
     "asyncflask.middleware.debug",
     "asyncflask.middleware.proxy_fix",

@@ -26,6 +26,7 @@ from markupsafe import Markup
 import asyncflask
 import asyncflask.json.provider
 from asyncflask.json.provider import DefaultJSONProvider, JSONProvider
+from asyncflask.middleware.context import ContextMiddleware
 
 packages = pytest.mark.parametrize("package", [flask, asyncflask], ids=["flask", "asyncflask"])
 
@@ -523,3 +524,64 @@ class TestModule:
 
         response = app.test_client().post("/", data="[" * 100_000, content_type="application/json")
         assert response.status_code == 400
+
+    @packages
+    @pytest.mark.parametrize("how", ["instance", "subclass"])
+    def test_default_uses_the_session(self, package: Any, how: str) -> None:
+        app = package.Flask("app")
+        app.secret_key = "secret"
+
+        class Provider(package.json.provider.DefaultJSONProvider):
+            def default(self, o: Any) -> Any:
+                return package.session.get("language", "en")
+
+        if how == "subclass":
+            app.json = Provider(app)
+        else:
+            app.json.default = lambda o: package.session.get("language", "en")
+        app.get("/")(lambda: {"language": object()})
+        response = app.test_client().get("/")
+        assert response.json == {"language": "en"}
+        assert response.headers["Vary"] == "Cookie"
+
+    @packages
+    def test_default_uses_after_this_request(self, package: Any) -> None:
+        app = package.Flask("app")
+
+        def default(o: Any) -> str:
+            @package.after_this_request
+            def add_header(response: Any) -> Any:
+                response.headers["X-Seen"] = "yes"
+                return response
+
+            return "object"
+
+        app.json.default = default
+        app.get("/")(lambda: {"a": object()})
+        response = app.test_client().get("/")
+        assert response.headers["X-Seen"] == "yes"
+
+    @pytest.mark.parametrize("replaced", [None, "dumps", "response", "_prepare_response_obj"])
+    def test_subclasses_whose_dicts_are_answered_without_a_response(
+        self, monkeypatch: pytest.MonkeyPatch, replaced: str | None
+    ) -> None:
+        methods: dict[str, Any] = {
+            "dumps": lambda self, obj, **kwargs: f"[{DefaultJSONProvider.dumps(self, obj, **kwargs)}]",
+            "response": lambda self, *args: asyncflask.Response("own"),
+            "_prepare_response_obj": lambda self, args, kwargs: "own",
+        }
+        attributes = {} if replaced is None else {replaced: methods[replaced]}
+        app = asyncflask.Flask("app")
+        app.json = type("Provider", (DefaultJSONProvider,), attributes)(app)
+        app.get("/")(lambda: {"a": 1})
+        answers = []
+        plain_answer = ContextMiddleware.plain_answer
+
+        def noted(*args: Any) -> Any:
+            answers.append(plain_answer(*args))
+            return answers[-1]
+
+        monkeypatch.setattr(ContextMiddleware, "plain_answer", noted)
+        expected = {None: b'{"a":1}\n', "dumps": b'[{"a":1}]\n', "response": b"own"}
+        assert app.test_client().get("/").data == expected.get(replaced, b'"own"\n')
+        assert [answer is not None for answer in answers] == [replaced in (None, "dumps")]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 from json import encoder as _stdlib
-from typing import IO, TYPE_CHECKING, Any, AnyStr, cast
+from typing import IO, TYPE_CHECKING, Any, AnyStr, TypeGuard, cast
 
 from werkzeug.http import http_date
 from werkzeug.utils import get_content_type
@@ -256,3 +256,13 @@ class DefaultJSONProvider(JSONProvider):
     def response_content_type(self) -> bytes:
         """The content type of `response`."""
         return _raw_content_type(self.mimetype)
+
+
+def answers_as_default(provider: JSONProvider) -> TypeGuard[DefaultJSONProvider]:
+    """Whether a dict's `response` is its `response_body` with `response_content_type`, and nothing else."""
+    kind: type[JSONProvider] = type(provider)
+    return (
+        issubclass(kind, DefaultJSONProvider)
+        and kind.response is DefaultJSONProvider.response
+        and kind._prepare_response_obj is JSONProvider._prepare_response_obj
+    )

@@ -27,7 +27,7 @@ from ..concurrency import (
 from ..ctx import RequestContext, ServedAppContext, ServedRequestContext
 from ..environ import route_path
 from ..globals import _cv_app, _cv_request
-from ..json.provider import DefaultJSONProvider
+from ..json.provider import DefaultJSONProvider, answers_as_default
 from ..router import call_sync_view
 from ..routing import NOWHERE, RouteMatcher, convert
 from ..sessions import SecureCookieSessionInterface
@@ -354,8 +354,13 @@ class ContextMiddleware:
                 if kind is bytes:
                     return _HTML, value
                 json = flask.json
-                if (kind is dict or kind is list) and type(json) is DefaultJSONProvider:
-                    return (b"content-type", json.response_content_type()), json.response_body(value)
+                if (kind is dict or kind is list) and (
+                    type(json) is DefaultJSONProvider or answers_as_default(json)
+                ):
+                    plain = (b"content-type", json.response_content_type()), json.response_body(value)
+                    # What is asked for other types may have used them meanwhile.
+                    if ctx._session is None and not ctx._after_request_functions:
+                        return plain
             except Exception:
                 return None  # the layers will meet it again, where it counts as theirs
         return None

@@ -478,7 +478,7 @@ class TestLoads:
             None,
             1,
         ],
-        ids=lambda text: ascii(text)[:30],
+        ids=lambda text: ascii(bytes(text) if isinstance(text, memoryview) else text)[:30],
     )
     def test_odd(self, kind: Any, text: Any) -> None:
         _, fast, default = providers(kind)

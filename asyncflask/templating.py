@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, cast
 
 from jinja2 import BaseLoader, TemplateNotFound
 from jinja2 import Environment as BaseEnvironment
 from jinja2 import Template as BaseTemplate
-from jinja2.runtime import Context
+from jinja2.runtime import Context as BaseContext
+from jinja2.utils import internalcode
 from markupsafe import escape
 
 from .ctx import _default_template_ctx_processor as _default_template_ctx_processor
-from .globals import current_app, request
+from .globals import _cv_app, current_app, request
 from .helpers import stream_with_context
 from .signals import before_render_template, template_rendered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .app import Flask
     from .scaffold import Scaffold
 
@@ -50,7 +50,7 @@ class Template(BaseTemplate):
 
     def new_context(
         self, vars: dict[str, Any] | None = None, shared: bool = False, locals: Any = None
-    ) -> Context:
+    ) -> BaseContext:
         if shared or locals or type(self.globals) is not ChainMap:
             return super().new_context(vars, shared, locals)
         # Of a `ChainMap` Jinja asks for each of the names in each of the maps.
@@ -61,10 +61,29 @@ class Template(BaseTemplate):
         return self.environment.context_class(self.environment, parent, self.name, self.blocks, globals=names)
 
 
+class Context(BaseContext):
+    """The variables of a template while it is rendered."""
+
+    @internalcode
+    def call(self, __obj: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        # Jinja's own way has more questions, which are about objects that are neither.
+        kind = type(__obj)
+        if (kind is not FunctionType and kind is not MethodType) or hasattr(__obj, "jinja_pass_arg"):
+            return super().call(__obj, *args, **kwargs)
+        if kwargs:
+            kwargs.pop("_block_vars", None)
+            kwargs.pop("_loop_vars", None)
+        try:
+            return __obj(*args, **kwargs)
+        except StopIteration:
+            return self.environment.undefined(f"{__obj!r} has no value: it raised StopIteration.")
+
+
 class Environment(BaseEnvironment):
     """A Jinja environment that finds templates in the application and in its blueprints."""
 
     template_class = Template
+    context_class = Context
 
     def __init__(self, app: Flask, **options: Any) -> None:
         if "loader" not in options:
@@ -113,6 +132,13 @@ class DispatchingJinjaLoader(BaseLoader):
         return list({name for _, loader in self._loaders() for name in loader.list_templates()})
 
 
+def _application() -> Flask:
+    app_ctx = _cv_app.get(None)
+    if app_ctx is None:
+        return current_app._get_current_object()  # type: ignore[attr-defined, no-any-return]  # which raises
+    return app_ctx.app
+
+
 def _render(app: Flask, template: BaseTemplate, context: dict[str, Any]) -> str:
     app.update_template_context(context)
     if before_render_template.receivers:
@@ -132,7 +158,7 @@ def render_template(template_name_or_list: TemplateName, **context: Any) -> str:
     :param template_name_or_list: the name, or several of which the first that exists is taken.
     :param context: its variables.
     """
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = _application()
     return _render(app, app.jinja_env.get_or_select_template(template_name_or_list), context)
 
 
@@ -142,7 +168,7 @@ def render_template_string(source: str, **context: Any) -> str:
     :param source: the template.
     :param context: its variables.
     """
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = _application()
     return _render(app, app.jinja_env.from_string(source), context)
 
 
@@ -174,7 +200,7 @@ def stream_template(template_name_or_list: TemplateName, **context: Any) -> Iter
     :param template_name_or_list: the name, or several of which the first that exists is taken.
     :param context: its variables.
     """
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = _application()
     return _stream(app, app.jinja_env.get_or_select_template(template_name_or_list), context)
 
 
@@ -184,5 +210,5 @@ def stream_template_string(source: str, **context: Any) -> Iterator[str]:
     :param source: the template.
     :param context: its variables.
     """
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = _application()
     return _stream(app, app.jinja_env.from_string(source), context)

@@ -45,7 +45,7 @@ from ..typing import Receive, Scope, Send
 from ..wrappers import Request, Response
 from . import SENT, Layer, overridden
 from .disconnect import Connection, end_watch, until_disconnect
-from .hooks import AfterRequestMiddleware
+from .hooks import AfterRequestMiddleware, preprocess_request
 from .sessions import may_be_session
 from .signals import emit
 from .websocket import WebsocketMiddleware
@@ -228,11 +228,9 @@ class ContextMiddleware:
                     walk.is_bridged = True  # `request.form` may have to wait for it
             after = self.after
             rule: Any = request.url_rule
-            # Whether none of the layers has anything to do before the view is called.
+            # Whether the layers have nothing to do before the view but to call the hooks.
             if (
                 after is not None
-                and not flask.before_request_funcs
-                and not flask.url_value_preprocessors
                 and type(flask.session_interface) is SecureCookieSessionInterface
                 and not has_signals
                 and not walk.is_bridged
@@ -243,22 +241,31 @@ class ContextMiddleware:
                 )
             ):
                 try:
-                    if request.routing_exception is not None:
-                        flask.raise_routing_exception(request)
                     if waits_for_body:
                         await request.body.receive()
-                    scope["endpoint"] = view = flask.view_functions[rule.endpoint]
-                    view_args: Any = request.view_args
-                    walk.on_wait = ctx
-                    try:
-                        if is_async(view):
-                            value = await (view(**view_args) if view_args else view())
-                        else:
-                            value = await call_sync_view(walk, rule, view, view_args)
-                    finally:
-                        walk.on_wait = None
-                        if ctx.connection is not None:
-                            end_watch(ctx)
+                    value = None
+                    if flask.before_request_funcs or flask.url_value_preprocessors:
+                        if rule is not None:
+                            scope["endpoint"] = flask.view_functions.get(rule.endpoint)
+                        value = await preprocess_request(flask, ctx)
+                        rule = request.url_rule
+                    if value is None:
+                        if request.routing_exception is not None:
+                            flask.raise_routing_exception(request)
+                        scope["endpoint"] = view = flask.view_functions[rule.endpoint]
+                        view_args: Any = request.view_args
+                        walk.on_wait = ctx
+                        try:
+                            if is_async(view):
+                                if walk.in_thread:
+                                    await walk.to_loop()
+                                value = await (view(**view_args) if view_args else view())
+                            else:
+                                value = await call_sync_view(walk, rule, view, view_args)
+                        finally:
+                            walk.on_wait = None
+                            if ctx.connection is not None:
+                                end_watch(ctx)
                 except Exception as raised:
                     response = await after.recover(ctx, raised, scope, send)
                 else:

@@ -14,6 +14,7 @@ from ..concurrency import _inner_walk, current_walk, inner_walk, is_async, outsi
 from ..ctx import RequestContext
 from ..environ import without_routing
 from ..globals import _cv_request
+from ..sessions import SecureCookieSession, SecureCookieSessionInterface
 from ..signals import Signal, request_finished, request_started
 from ..typing import Message, Receive, Scope, Send
 from . import SENT, Layer, overridden
@@ -135,14 +136,10 @@ class AfterRequestMiddleware:
             if callable(value) and not isinstance(value, WerkzeugResponse | HTTPException):
                 await current_walk().to_thread()  # a WSGI application
             response = flask.make_response(value)
-            if (
-                flask.after_request_funcs
-                or ctx._after_request_functions
-                or (Signal.in_use and request_finished.receivers)
-                or self._replaced_process
-                or has_session_to_save(flask, ctx)
-            ):
+            if self._replaced_process or (Signal.in_use and request_finished.receivers):
                 return await pass_hooks(flask, ctx, response)
+            if flask.after_request_funcs or ctx._after_request_functions or has_session_to_save(flask, ctx):
+                return await process_response(flask, ctx, response)
             return response
         except Exception as error:
             if sender is not None and sender.started:
@@ -204,7 +201,11 @@ async def process_response(app: Flask, ctx: RequestContext, response: Response) 
                     " called with, or another one."
                 )
     if has_session_to_save(app, ctx):
-        await save_session(app, ctx, response)
+        interface, session = app.session_interface, ctx._session
+        if type(interface) is SecureCookieSessionInterface and type(session) is SecureCookieSession:
+            interface.save_session(app, session, response)
+        else:
+            await save_session(app, ctx, response)
     return response
 
 

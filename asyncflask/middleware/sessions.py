@@ -10,7 +10,7 @@ from itsdangerous import BadData
 from ..concurrency import current_walk
 from ..ctx import RequestContext
 from ..globals import _cv_request
-from ..sessions import SecureCookieSession, SecureCookieSessionInterface, SessionInterface
+from ..sessions import SecureCookieSessionInterface, SessionInterface
 from ..typing import Receive, Scope, Send
 from . import Layer
 
@@ -83,11 +83,9 @@ async def save_session(app: Flask, ctx: RequestContext, response: Response) -> N
     if ctx._session is None:
         ctx.open_session()
     session = ctx._session
-    if type(interface) is SecureCookieSessionInterface and type(session) is SecureCookieSession:
-        interface.save_session(app, session, response)
-    elif interface.is_null_session(session):
+    if interface.is_null_session(session):
         return
-    elif is_lazy(interface):
+    if is_lazy(interface):
         interface.save_session(app, session, response)
     else:
         await current_walk().call(interface.save_session, app, ctx._session, response)

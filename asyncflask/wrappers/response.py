@@ -90,12 +90,13 @@ class Response(ResponseBase):
     @lazy
     def headers(self) -> Headers:
         """The headers."""
-        headers = Headers()
-        if self._only_content_type is not None:
-            body: Any = self.response
-            length = len(body[0]) if len(body) == 1 and type(body[0]) is bytes else self._length()
-            headers._list = [("Content-Type", self._only_content_type), ("Content-Length", str(length))]
-            self._only_content_type = None
+        if self._only_content_type is None:
+            return Headers()
+        body: Any = self.response
+        length = len(body[0]) if len(body) == 1 and type(body[0]) is bytes else self._length()
+        headers = Headers.__new__(Headers)
+        headers._list = [("Content-Type", self._only_content_type), ("Content-Length", str(length))]
+        self._only_content_type = None
         return headers
 
     def _length(self) -> int:

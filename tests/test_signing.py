@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 
 from asyncflask.json.tag import TaggedJSONSerializer
-from asyncflask.signing import CookieSerializer, sha1
+from asyncflask.signing import CookieSerializer, compress, is_dense, sha1
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner)
@@ -80,3 +81,26 @@ def test_rotated_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     assert new.dumps({"a": 1}) == theirs.dumps({"a": 1})
     with pytest.raises(BadData):
         old.loads(new.dumps({"a": 1}), max_age=10)
+
+
+texts = st.binary(max_size=800) | st.text('{}":,0123456789abcdef', max_size=800).map(str.encode)
+
+
+@given(text=texts)
+def test_compressing_with_little_memory(text: bytes) -> None:
+    assert zlib.decompress(compress(text)) == text
+    # A match that a hash collision hides, once in a long while, costs next to nothing.
+    assert abs(len(compress(text)) - len(zlib.compress(text))) <= 2
+
+
+@given(text=texts | st.binary(max_size=40))
+def test_what_is_not_compressed_would_not_be_shorter(text: bytes) -> None:
+    assert not is_dense(text) or len(zlib.compress(text)) >= len(text) - 1
+
+
+def test_a_long_session_is_compressed_as_by_itsdangerous(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = pair(monkeypatch)
+    for size in (1, 5, 20, 60, 200):
+        value = {"_user_id": "17", "cart": list(range(size)), "csrf_token": "0123456789abcdef" * 2}
+        assert ours.dumps(value) == theirs.dumps(value)
+        assert ours.loads(theirs.dumps(value), max_age=10) == value

@@ -346,6 +346,8 @@ class Request(RequestBase):
         raw = self.raw_headers.get(b"content-type")
         if raw is None:
             return ""
+        if len(self.raw_headers) != len(self.scope["headers"]):
+            return super().mimetype  # there may be several, and a raw header is the last of its name
         mimetype = _mimetypes.get(raw)
         if mimetype is None:
             mimetype = super().mimetype

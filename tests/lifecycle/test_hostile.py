@@ -1477,3 +1477,15 @@ def test_any_form(running: Server, content_type: str, body: bytes) -> None:
         )
         fine(running, data)
     assert running.errors == []
+
+
+def test_two_content_types_are_not_mixed_up(server: Server) -> None:
+    """What the first request says of its body is nothing to those after it."""
+    kind = "application/x-two+json"
+    with server.connect() as client:
+        for headers, status in (
+            ([("Content-Type", "text/plain"), ("Content-Type", kind)], 415),
+            ([("Content-Type", kind)], 200),
+            ([("Content-Type", "text/plain"), ("Content-Type", kind)], 415),
+        ):
+            assert client.request("POST", "/json", headers=headers, body=b"{}").status == status

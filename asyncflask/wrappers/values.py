@@ -113,8 +113,11 @@ def _response_of(flask: Flask, app: Callable[..., Any]) -> Response:
 
 def error_page(error: HTTPException) -> bytes | None:
     """The body of the response that an exception is in itself; None when there is more to that response."""
-    description = error.description
-    if error.response is not None or error.code is None or len(description or "") > 500:
+    description: Any = error.description
+    if error.response is not None or error.code is None:
+        return None
+    # Plain text only: a `Markup` is equal to the text that looks like it, which is to be escaped.
+    if description is not None and (type(description) is not str or len(description) > 500):
         return None
     cls: Any = type(error)
     return _error_page(cls, error.code, description)
@@ -127,6 +130,6 @@ def _error_page(cls: Any, code: int, description: str | None) -> bytes | None:
             return None  # it may look at the request
     if isinstance(cls.description, property):
         return None
-    error: HTTPException = cls.__new__(cls)
+    error: HTTPException = HTTPException.__new__(cls)  # its own may want arguments
     error.code, error.description = code, description
     return error.get_body().encode()

@@ -344,9 +344,10 @@ class ContextMiddleware:
             or walk.jobs
             or ctx._session is not None
             or (b"cookie" in ctx.request.raw_headers and may_be_session(flask, ctx))
+            or Signal.in_use  # since the view
         ):
             return None
-        if flask.response_class is Response:
+        if flask.response_class is Response and Response.default_mimetype == "text/html":
             try:
                 kind = type(value)
                 if kind is str:
@@ -354,7 +355,11 @@ class ContextMiddleware:
                 if kind is bytes:
                     return _HTML, value
                 json = flask.json
-                if (kind is dict or kind is list) and type(json) is DefaultJSONProvider:
+                if (
+                    (kind is dict or kind is list)
+                    and type(json) is DefaultJSONProvider
+                    and not json._is_patched
+                ):
                     return (b"content-type", json.response_content_type()), json.response_body(value)
             except Exception:
                 return None  # the layers will meet it again, where it counts as theirs

@@ -281,15 +281,14 @@ class ContextMiddleware:
                     scope["endpoint"] = flask.view_functions.get(rule.endpoint)
                 response = await self.app(scope, receive, send)
             # Nor is an answer held back by a sync callable that a timeout has left behind.
-            if (
-                type(response) is not tuple
-                and response is not SENT
-                and (type(response.response) is not list or walk.jobs)
-            ):
-                streamed = True
-                await walk.to_loop()
-                async with until_disconnect(request, receive, send) as connection:
-                    await response(scope, connection.receive, connection.send)
+            if type(response) is not tuple and response is not SENT:
+                if type(response.response) is not list or walk.jobs:
+                    streamed = True
+                    await walk.to_loop()
+                    async with until_disconnect(request, receive, send) as connection:
+                        await response(scope, connection.receive, connection.send)
+                elif response._has_own_headers:
+                    response.prepare(scope)  # it may use the request, which it is sent without
         except BaseException as raised:
             error = raised
         try:

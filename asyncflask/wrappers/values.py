@@ -27,7 +27,7 @@ def make_response(app: Flask, rv: Any) -> Response:
     """See `Flask.make_response`."""
     status: Any = None
     headers: Any = None
-    if type(rv) is str and app.response_class is Response:
+    if type(rv) is str and app.response_class is Response and Response.default_mimetype == "text/html":
         return Response.of(rv.encode(), "text/html; charset=utf-8")
     if isinstance(rv, tuple):
         if len(rv) == 3:
@@ -53,7 +53,12 @@ def make_response(app: Flask, rv: Any) -> Response:
             f" either returned None or ended without a return statement. {_ALLOWED}"
         )
     if not isinstance(rv, app.response_class):
-        if type(rv) is str and headers is None and app.response_class is Response:
+        if (
+            type(rv) is str
+            and headers is None
+            and app.response_class is Response
+            and Response.default_mimetype == "text/html"
+        ):
             rv = Response.of(rv.encode(), "text/html; charset=utf-8")
         elif isinstance(rv, str | bytes | bytearray) or hasattr(rv, "__next__") or hasattr(rv, "__anext__"):
             rv = app.response_class(rv, status=status, headers=headers)

@@ -259,8 +259,14 @@ class ContextMiddleware:
                         walk.on_wait = None
                         if ctx.connection is not None:
                             end_watch(ctx)
+                    has_failed = False
                 except Exception as raised:
-                    response = await after.recover(ctx, raised, scope, send)
+                    has_failed = True
+                    value, response = await after.recover(ctx, raised)
+                if has_failed:
+                    if response is None:
+                        response = await after.finish(ctx, value, scope, send)
+                    value = None  # it may be the exception, whose traceback refers to this frame
                 else:
                     response = self.plain_answer(ctx, walk, value)
                     if response is None:
@@ -309,6 +315,7 @@ class ContextMiddleware:
         finally:
             if request.routing_exception is not None and request.routing_exception is not error:
                 request.routing_exception.__traceback__ = None  # whose frames refer to the request
+            ctx.error = None  # whose do so, too
             if client is not None:
                 ctx.held = False
                 if not borrowed:

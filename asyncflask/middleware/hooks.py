@@ -112,13 +112,14 @@ class AfterRequestMiddleware:
             return await self.fail(ctx, error)
         return await self.finish(ctx, value, scope, send)
 
-    async def recover(self, ctx: RequestContext, error: Exception, scope: Scope, send: Send) -> Any:
-        """The response to what a view has raised that was called without the layers further in."""
+    async def recover(self, ctx: RequestContext, error: Exception) -> tuple[Any, Any]:
+        """What answers an exception of a view that was called without the layers further in: a value that is
+        to be made a response once it is no longer being handled, or the response when nobody took it."""
         try:
-            value = await answer_error(self.flask, error)
+            return await answer_error(self.flask, error), None
         except Exception as unhandled:
-            return await self.fail(ctx, unhandled)
-        return await self.finish(ctx, value, scope, send)
+            del error  # whose traceback refers to this frame
+            return None, await self.fail(ctx, unhandled)
 
     async def finish(self, ctx: RequestContext, value: Any, scope: Scope, send: Send) -> Any:
         """The response to what a view has returned."""

@@ -183,7 +183,11 @@ class ContextMiddleware:
             request._app = flask
             is_matched = self.match(request)
         else:
-            is_matched = request.url_rule is not None or request.routing_exception is not None
+            is_matched = (
+                request.url_rule is not None
+                or request.routing_exception is not None
+                or (not request.has_body and self.match(request))
+            )
         ctx = ServedRequestContext()
         ctx.app = flask
         ctx.request = request

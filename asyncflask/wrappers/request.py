@@ -430,7 +430,6 @@ class Request(RequestBase):
         if app is not None and app.config["DEBUG"] and mimetype != "multipart/form-data":
             from ..debughelpers import attach_enctype_error_multidict
 
-            self.files = cast(Any, new())  # one of its own, which is changed there
             attach_enctype_error_multidict(self)
 
     def _parse_multipart(self) -> MultipartForm:
@@ -529,22 +528,19 @@ class Request(RequestBase):
         return _blueprint_path(rule.endpoint.rpartition(".")[0])
 
 
-_NO_VALUES: ImmutableMultiDict[Any, Any] = ImmutableMultiDict()
-
-
 def multi_dict(cls: type[MultiDict[Any, Any]], pairs: Sequence[tuple[str, Any]]) -> Any:
     """``cls(pairs)``, without asking what else they might be."""
     if cls is not ImmutableMultiDict:
         return cls(pairs)
+    made = cls.__new__(cls)
     if not pairs:
-        return _NO_VALUES
+        return made
     lists: dict[str, list[Any]] = {}
     for name, value in pairs:
         if name in lists:
             lists[name].append(value)
         else:
             lists[name] = [value]
-    made = cls.__new__(cls)
     dict.update(made, lists)
     return made
 

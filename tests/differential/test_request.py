@@ -956,3 +956,19 @@ def test_headers_cannot_be_changed_or_copied(fw):
         return repr([refused, kept, odd])
 
     return app, [get("/", headers={"X-A": "v"})]
+
+
+@case
+def test_values_are_of_one_request_only(fw):
+    """Also those that are empty."""
+    app = fw.Flask(__name__)
+
+    @app.route("/", methods=["GET", "POST"])
+    def index():
+        noted = []
+        for values in (fw.request.args, fw.request.form, fw.request.files):
+            noted.append(getattr(values, "noted", None))
+            values.noted = 1
+        return repr(noted)
+
+    return app, ["/", post("/"), "/?a=1"]

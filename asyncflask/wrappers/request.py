@@ -351,7 +351,7 @@ class Request(RequestBase):
         mimetype = _mimetypes.get(raw)
         if mimetype is None:
             mimetype = super().mimetype
-            if len(_mimetypes) < 100:  # a client may send any
+            if len(_mimetypes) < 100 and b"boundary" not in raw:  # a client may send any, and those once
                 _mimetypes[raw] = mimetype
         return mimetype
 

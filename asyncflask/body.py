@@ -150,6 +150,8 @@ class Body:
                 raise failed
             finally:
                 del failed  # whose traceback refers to this frame
+        if self.refused is not None:
+            self._allow()
         if self.complete or self.refused is not None or self.is_announced_too_large():
             return
         try:
@@ -232,16 +234,27 @@ class Body:
             return
         if self.is_announced_too_large() or (limit is not None and self.complete and self.size > limit):
             raise RequestEntityTooLarge()
-        if isinstance(self.refused, RequestEntityTooLarge) and self.parts is None:
-            if limit is not None and self.size > limit:
-                raise copy(self.refused)
-            self.refused = None  # the view has raised the limit since
+        if self.refused is not None:
+            self._allow()
         if self.refused is not None:
             # A copy: the frames that one passes refer to the body, which refers to the first.
             raise copy(self.refused) from self.refused.__cause__
         if not self.complete:
             self.receive_from_sync()
             self.require()
+
+    def _allow(self) -> None:
+        """Forget that the body was too large if the limit has been raised since."""
+        limit = self._request.max_content_length
+        if (
+            isinstance(self.refused, RequestEntityTooLarge)
+            and self.parts is None
+            and (limit is None or self.size <= limit)
+        ):
+            self.refused = None
+            if self._file is not None:  # where what came before is
+                self._file.writelines(self._chunks)
+                self._chunks.clear()
 
     def content(self) -> bytes | None:
         """The whole body if it is in memory, else None; errors as from `require`."""

@@ -227,6 +227,7 @@ class ContextMiddleware:
                     request.streams_body
                     or request.passes_body_on
                     or request.routing_exception is not None
+                    or request.body.refused is not None
                     or request.body.is_announced_too_large()
                 ):
                     walk.is_bridged = True  # `request.form` may have to wait for it

@@ -53,8 +53,11 @@ class BeforeRequestMiddleware:
         request = ctx.request
         ahead = request.has_body and not request.streams_body and not request.passes_body_on
         if ahead and request.routing_exception is None:
-            await current_walk().to_loop()
+            walk = current_walk()
+            await walk.to_loop()
             await request.body.receive()
+            if request.body.refused is not None:
+                walk.is_bridged = True  # the view may raise the limit, and has to wait for the rest then
         if request_started.receivers:
             await emit(request_started, flask)
         if self._replaced is not None:

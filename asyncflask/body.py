@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import weakref
 from collections.abc import AsyncIterator, Callable
+from copy import copy
 from tempfile import SpooledTemporaryFile, TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -145,7 +146,12 @@ class Body:
         """
         if self._failed is not None:
             failed, self._failed = self._failed, None
-            raise failed
+            try:
+                raise failed
+            finally:
+                del failed  # whose traceback refers to this frame
+        if self.refused is not None:
+            self._allow()
         if self.complete or self.refused is not None or self.is_announced_too_large():
             return
         try:
@@ -166,7 +172,7 @@ class Body:
             self.close()
             raise
         except (BadRequest, RequestEntityTooLarge) as error:
-            self.refused = error
+            self.refused = error.with_traceback(None)  # whose frames refer to the body
 
     async def next_chunk(self, *, directly: bool = False) -> bytes:
         """The next chunk, empty at the end. No more is asked of the server than is taken from here.
@@ -228,15 +234,27 @@ class Body:
             return
         if self.is_announced_too_large() or (limit is not None and self.complete and self.size > limit):
             raise RequestEntityTooLarge()
-        if isinstance(self.refused, RequestEntityTooLarge) and self.parts is None:
-            if limit is not None and self.size > limit:
-                raise self.refused
-            self.refused = None  # the view has raised the limit since
         if self.refused is not None:
-            raise self.refused
+            self._allow()
+        if self.refused is not None:
+            # A copy: the frames that one passes refer to the body, which refers to the first.
+            raise copy(self.refused) from self.refused.__cause__
         if not self.complete:
             self.receive_from_sync()
             self.require()
+
+    def _allow(self) -> None:
+        """Forget that the body was too large if the limit has been raised since."""
+        limit = self._request.max_content_length
+        if (
+            isinstance(self.refused, RequestEntityTooLarge)
+            and self.parts is None
+            and (limit is None or self.size <= limit)
+        ):
+            self.refused = None
+            if self._file is not None:  # where what came before is
+                self._file.writelines(self._chunks)
+                self._chunks.clear()
 
     def content(self) -> bytes | None:
         """The whole body if it is in memory, else None; errors as from `require`."""

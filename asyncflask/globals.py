@@ -6,6 +6,7 @@ request context; every proxy looks its object up there each time it is used.
 
 from __future__ import annotations
 
+import threading
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
@@ -35,9 +36,13 @@ function that is to run in a thread of your own with
 
 
 class LocalProxy(WerkzeugLocalProxy[Any]):
-    """Werkzeug's; those that `_proxy` makes take fewer steps for what is done with them most."""
-
+    # Werkzeug's; those that `_proxy` makes take fewer steps for what is done with them most.
     __slots__ = ()
+    __doc__ = WerkzeugLocalProxy.__dict__["__doc__"]  # the object's own; a class without one has None
+
+
+#: The exception that the last attribute was missed with in a thread, and which that was.
+_missed = threading.local()
 
 
 def _proxy(variable: ContextVar[Any], attribute: str, message: str) -> Any:
@@ -57,6 +62,7 @@ def _proxy(variable: ContextVar[Any], attribute: str, message: str) -> Any:
 
     class Proxy(LocalProxy):
         __slots__ = ()
+        __doc__ = LocalProxy.__dict__["__doc__"]
 
         def __getattribute__(self, name: str) -> Any:
             if name[:1] == "_":
@@ -64,7 +70,24 @@ def _proxy(variable: ContextVar[Any], attribute: str, message: str) -> Any:
             context = get(None)
             if context is None:
                 raise RuntimeError(message)
-            return getattr(getattr(context, attribute), name)
+            try:
+                return getattr(getattr(context, attribute), name)
+            except AttributeError as error:
+                _missed.error = name, error
+                raise
+
+        def __getattr__(self, name: str) -> Any:
+            # Python comes here with what `__getattribute__` has missed, which is not asked for twice.
+            missed, error = _missed.__dict__.pop("error", (None, None))
+            if missed == name:
+                try:
+                    raise error
+                finally:
+                    del error  # whose traceback refers to this frame
+            return getattr(current(), name)
+
+        def __iter__(self) -> Any:
+            return iter(current())
 
         def __setattr__(self, name: str, value: Any) -> None:
             setattr(current(), name, value)

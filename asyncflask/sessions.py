@@ -249,7 +249,7 @@ class SecureCookieSessionInterface(SessionInterface):
         return None
 
     def _attributes(self, app: Flask) -> Mapping[str, Any]:
-        if type(self) is SecureCookieSessionInterface:
+        if type(self) is SecureCookieSessionInterface and not self.__dict__:
             return _attributes(*map(app.config.__getitem__, _ATTRIBUTES))
         return {
             "domain": self.get_cookie_domain(app),

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException, NotFound
-from werkzeug.routing import BuildError, RequestRedirect
+from werkzeug.routing import BuildError, MapAdapter, RequestRedirect
 
+from asyncflask import Flask
 from asyncflask.routing import NOWHERE, Map, RouteMatcher, Rule, UrlBuilder, convert
 
 PARTS = [
@@ -144,3 +145,18 @@ def test_a_redirect_is_left_to_werkzeug() -> None:
     assert RouteMatcher(url_map, subdomains=False).match("/a", "GET") is None
     with pytest.raises(RequestRedirect):
         url_map.bind("localhost", path_info="/a").match()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "POST"])
+@pytest.mark.parametrize("options", [{}, {"data": b"x"}], ids=["no body", "body"])
+def test_a_request_that_simply_matches_is_not_matched_by_werkzeug(
+    monkeypatch: pytest.MonkeyPatch, method: str, options: dict[str, Any]
+) -> None:
+    app = Flask(__name__)
+
+    @app.route("/<int:number>", methods=["GET", "POST", "DELETE"])
+    def view(number: int) -> str:
+        return str(number)
+
+    monkeypatch.setattr(MapAdapter, "match", None)
+    assert app.test_client().open("/5", method=method, **options).status_code == 200

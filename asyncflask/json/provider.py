@@ -177,6 +177,14 @@ class DefaultJSONProvider(JSONProvider):
     #: Media type of `response`.
     mimetype = "application/json"
 
+    #: Whether one of the methods was replaced on the instance.
+    _is_patched = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("dumps", "loads", "response"):
+            super().__setattr__("_is_patched", True)
+        super().__setattr__(name, value)
+
     # The settings that an encoder was made with, and the encoder: for json's usual separators, and compact.
     _usual_encoder: tuple[tuple[Any, ...], _Encoder] | None = None
     _compact_encoder: tuple[tuple[Any, ...], _Encoder] | None = None
@@ -247,7 +255,7 @@ class DefaultJSONProvider(JSONProvider):
         """The body of `response`."""
         if self.compact is False or (self.compact is None and self._app.config["DEBUG"]):
             text = self.dumps(obj, indent=2)
-        elif type(self).dumps is DefaultJSONProvider.dumps:
+        elif type(self).dumps is DefaultJSONProvider.dumps and not self._is_patched:
             text = self.dumps_compact(obj)
         else:
             text = self.dumps(obj, **_COMPACT)

@@ -306,8 +306,10 @@ class TaggedJSONSerializer:
         if self.order != self._builtin_order or not self._is_plain(value):
             value = self.tag(value)
         app_ctx = _cv_app.get(None)
-        if app_ctx is not None and type(app_ctx.app.json) is DefaultJSONProvider:
-            return app_ctx.app.json.dumps_compact(value)
+        if app_ctx is not None:
+            json = app_ctx.app.json
+            if type(json) is DefaultJSONProvider and not json._is_patched:
+                return json.dumps_compact(value)
         return dumps(value, separators=(",", ":"))
 
     def loads(self, value: str) -> Any:
@@ -317,8 +319,11 @@ class TaggedJSONSerializer:
             JSON, RecursionError for too deep nesting, and whatever a tag raises for what it cannot read.
         """
         app_ctx = _cv_app.get(None)
-        is_default = app_ctx is not None and type(app_ctx.app.json) is DefaultJSONProvider
-        return self._untag_scan(scan(value) if is_default else loads(value))
+        if app_ctx is not None:
+            json = app_ctx.app.json
+            if type(json) is DefaultJSONProvider and not json._is_patched:
+                return self._untag_scan(scan(value))
+        return self._untag_scan(loads(value))
 
 
 _BUILTIN_TAGS = frozenset(TaggedJSONSerializer.default_tags)

@@ -183,7 +183,11 @@ class ContextMiddleware:
             request._app = flask
             is_matched = self.match(request)
         else:
-            is_matched = request.url_rule is not None or request.routing_exception is not None
+            is_matched = (
+                request.url_rule is not None
+                or request.routing_exception is not None
+                or (not request.has_body and self.match(request))
+            )
         ctx = ServedRequestContext()
         ctx.app = flask
         ctx.request = request
@@ -223,6 +227,7 @@ class ContextMiddleware:
                     request.streams_body
                     or request.passes_body_on
                     or request.routing_exception is not None
+                    or request.body.refused is not None
                     or request.body.is_announced_too_large()
                 ):
                     walk.is_bridged = True  # `request.form` may have to wait for it
@@ -266,8 +271,14 @@ class ContextMiddleware:
                             walk.on_wait = None
                             if ctx.connection is not None:
                                 end_watch(ctx)
+                    has_failed = False
                 except Exception as raised:
-                    response = await after.recover(ctx, raised, scope, send)
+                    has_failed = True
+                    value, response = await after.recover(ctx, raised)
+                if has_failed:
+                    if response is None:
+                        response = await after.finish(ctx, value, scope, send)
+                    value = None  # it may be the exception, whose traceback refers to this frame
                 else:
                     response = self.plain_answer(ctx, walk, value)
                     if response is None:
@@ -288,15 +299,14 @@ class ContextMiddleware:
                     scope["endpoint"] = flask.view_functions.get(rule.endpoint)
                 response = await self.app(scope, receive, send)
             # Nor is an answer held back by a sync callable that a timeout has left behind.
-            if (
-                type(response) is not tuple
-                and response is not SENT
-                and (type(response.response) is not list or walk.jobs)
-            ):
-                streamed = True
-                await walk.to_loop()
-                async with until_disconnect(request, receive, send) as connection:
-                    await response(scope, connection.receive, connection.send)
+            if type(response) is not tuple and response is not SENT:
+                if type(response.response) is not list or walk.jobs:
+                    streamed = True
+                    await walk.to_loop()
+                    async with until_disconnect(request, receive, send) as connection:
+                        await response(scope, connection.receive, connection.send)
+                elif response._has_own_headers:
+                    response.prepare(scope)  # it may use the request, which it is sent without
         except BaseException as raised:
             error = raised
         try:
@@ -317,6 +327,7 @@ class ContextMiddleware:
         finally:
             if request.routing_exception is not None and request.routing_exception is not error:
                 request.routing_exception.__traceback__ = None  # whose frames refer to the request
+            ctx.error = None  # whose do so, too
             if client is not None:
                 ctx.held = False
                 if not borrowed:
@@ -351,9 +362,10 @@ class ContextMiddleware:
             or walk.jobs
             or ctx._session is not None
             or (b"cookie" in ctx.request.raw_headers and may_be_session(flask, ctx))
+            or Signal.in_use  # since the view
         ):
             return None
-        if flask.response_class is Response:
+        if flask.response_class is Response and Response.default_mimetype == "text/html":
             try:
                 kind = type(value)
                 if kind is str:
@@ -361,8 +373,10 @@ class ContextMiddleware:
                 if kind is bytes:
                     return _HTML, value
                 json = flask.json
-                if (kind is dict or kind is list) and (
-                    type(json) is DefaultJSONProvider or answers_as_default(json)
+                if (
+                    (kind is dict or kind is list)
+                    and (type(json) is DefaultJSONProvider or answers_as_default(json))
+                    and not json._is_patched
                 ):
                     plain = (b"content-type", json.response_content_type()), json.response_body(value)
                     # What is asked for other types may have used them meanwhile.

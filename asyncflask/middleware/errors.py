@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
 
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServerError, default_exceptions
@@ -60,7 +61,10 @@ async def handle_user_exception(app: Flask, error: Exception) -> Any:
         return await current_walk().call(handler, error)
     if isinstance(error, StarletteHTTPException):
         return await handle_user_exception(app, _from_starlette(error))
-    raise error
+    try:
+        raise error
+    finally:
+        del error  # whose traceback refers to this frame
 
 
 async def handle_http_exception(app: Flask, error: HTTPException) -> Any:
@@ -75,18 +79,25 @@ async def handle_http_exception(app: Flask, error: HTTPException) -> Any:
 
 
 def _from_starlette(error: StarletteHTTPException) -> HTTPException:
-    base = default_exceptions.get(error.status_code, HTTPException)
+    converted: Any = _class_for(error.status_code)(description=error.detail)
+    converted.headers_of_starlette = error.headers or {}
+    converted.__cause__ = error
+    return cast(HTTPException, converted)
+
+
+@lru_cache
+def _class_for(status_code: int) -> Any:
+    base = default_exceptions.get(status_code, HTTPException)
 
     class FromStarlette(base):  # type: ignore[valid-type, misc]
-        code = error.status_code
+        code = status_code
+        headers_of_starlette: Mapping[str, str] = {}
 
         def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
-            return [*super().get_headers(*args, **kwargs), *(error.headers or {}).items()]
+            return [*super().get_headers(*args, **kwargs), *self.headers_of_starlette.items()]
 
     FromStarlette.__name__ = base.__name__
-    converted: HTTPException = FromStarlette(description=error.detail)
-    converted.__cause__ = error
-    return converted
+    return FromStarlette
 
 
 async def handle_exception(app: Flask, error: Exception) -> Any:

@@ -54,8 +54,11 @@ class BeforeRequestMiddleware:
         request = ctx.request
         ahead = request.has_body and not request.streams_body and not request.passes_body_on
         if ahead and request.routing_exception is None:
-            await current_walk().to_loop()
+            walk = current_walk()
+            await walk.to_loop()
             await request.body.receive()
+            if request.body.refused is not None:
+                walk.is_bridged = True  # the view may raise the limit, and has to wait for the rest then
         if request_started.receivers:
             await emit(request_started, flask)
         if self._replaced is not None:
@@ -113,13 +116,14 @@ class AfterRequestMiddleware:
             return await self.fail(ctx, error)
         return await self.finish(ctx, value, scope, send)
 
-    async def recover(self, ctx: RequestContext, error: Exception, scope: Scope, send: Send) -> Any:
-        """The response to what a view has raised that was called without the layers further in."""
+    async def recover(self, ctx: RequestContext, error: Exception) -> tuple[Any, Any]:
+        """What answers an exception of a view that was called without the layers further in: a value that is
+        to be made a response once it is no longer being handled, or the response when nobody took it."""
         try:
-            value = await answer_error(self.flask, error)
+            return await answer_error(self.flask, error), None
         except Exception as unhandled:
-            return await self.fail(ctx, unhandled)
-        return await self.finish(ctx, value, scope, send)
+            del error  # whose traceback refers to this frame
+            return None, await self.fail(ctx, unhandled)
 
     async def finish(self, ctx: RequestContext, value: Any, scope: Scope, send: Send) -> Any:
         """The response to what a view has returned."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 from werkzeug.datastructures import (
@@ -39,8 +39,8 @@ class RequestHeaders(ImmutableHeadersMixin, Headers):  # type: ignore[misc]
     def _value_of(self, key: str) -> str | None:
         try:
             value = self._first.get(key.lower().encode("latin-1"))
-        except UnicodeEncodeError:
-            return None
+        except (UnicodeEncodeError, AttributeError):
+            return None  # no name of a header, or no string
         return None if value is None else value.decode("latin-1")
 
     def get(self, key: str, default: Any = None, type: Callable[[str], Any] | None = None) -> Any:  # type: ignore[override]
@@ -62,6 +62,21 @@ class RequestHeaders(ImmutableHeadersMixin, Headers):  # type: ignore[misc]
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self._value_of(key) is not None
+
+    def clear(self) -> None:
+        """Do nothing, as under Flask."""
+
+    def copy(self) -> NoReturn:
+        """Not there; ``Headers(request.headers)`` is a copy that can be changed.
+
+        :raises TypeError: always, as under Flask.
+        """
+        raise TypeError(f"{type(self).__name__!r} cannot be copied; make 'Headers(request.headers)' of it.")
+
+    __copy__ = copy
+
+    def __or__(self, other: object) -> NoReturn:
+        self.copy()
 
 
 #: Names of headers as they are usually written, by how they come in ASGI.

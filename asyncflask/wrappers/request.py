@@ -26,6 +26,7 @@ from .. import json
 from ..body import Body, MemoryStream, MultipartForm, nothing_to_receive, parse_multipart
 from ..environ import environ_from_scope, route_path, scope_from_environ
 from ..globals import _cv_app, current_app
+from ..helpers import _split_blueprint_path
 from ..lazy import lazy
 from ..typing import Receive, Scope
 from .headers import RequestHeaders, is_out_of_range, valid_date
@@ -346,10 +347,12 @@ class Request(RequestBase):
         raw = self.raw_headers.get(b"content-type")
         if raw is None:
             return ""
+        if len(self.raw_headers) != len(self.scope["headers"]):
+            return super().mimetype  # there may be several, and a raw header is the last of its name
         mimetype = _mimetypes.get(raw)
         if mimetype is None:
             mimetype = super().mimetype
-            if len(_mimetypes) < 100:  # a client may send any
+            if len(_mimetypes) < 100 and b"boundary" not in raw:  # a client may send any, and those once
                 _mimetypes[raw] = mimetype
         return mimetype
 
@@ -428,7 +431,6 @@ class Request(RequestBase):
         if app is not None and app.config["DEBUG"] and mimetype != "multipart/form-data":
             from ..debughelpers import attach_enctype_error_multidict
 
-            self.files = cast(Any, new())  # one of its own, which is changed there
             attach_enctype_error_multidict(self)
 
     def _parse_multipart(self) -> MultipartForm:
@@ -524,25 +526,22 @@ class Request(RequestBase):
         rule = self.url_rule
         if rule is None or "." not in rule.endpoint:
             return []
-        return _blueprint_path(rule.endpoint.rpartition(".")[0])
-
-
-_NO_VALUES: ImmutableMultiDict[Any, Any] = ImmutableMultiDict()
+        return _split_blueprint_path(rule.endpoint.rpartition(".")[0])
 
 
 def multi_dict(cls: type[MultiDict[Any, Any]], pairs: Sequence[tuple[str, Any]]) -> Any:
     """``cls(pairs)``, without asking what else they might be."""
     if cls is not ImmutableMultiDict:
         return cls(pairs)
+    made = cls.__new__(cls)
     if not pairs:
-        return _NO_VALUES
+        return made
     lists: dict[str, list[Any]] = {}
     for name, value in pairs:
         if name in lists:
             lists[name].append(value)
         else:
             lists[name] = [value]
-    made = cls.__new__(cls)
     dict.update(made, lists)
     return made
 
@@ -578,14 +577,6 @@ def _is_idna(host: str) -> bool:
     except UnicodeError:
         return False
     return True
-
-
-def _blueprint_path(name: str) -> list[str]:
-    path = [name]
-    while "." in name:
-        name = name.rpartition(".")[0]
-        path.append(name)
-    return path
 
 
 class _Input:

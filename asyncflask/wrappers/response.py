@@ -72,6 +72,8 @@ class Response(ResponseBase):
     _on_close: Sequence[Callable[[], Any]] = ()  # type: ignore[assignment]
     #: The content type of a response made by `of` for as long as nobody has asked for its headers.
     _only_content_type: str | None = None
+    #: What `prepare` has made.
+    _prepared: Sequence[tuple[bytes, bytes]] = ()
 
     @classmethod
     def of(cls, body: bytes, content_type: str) -> Response:
@@ -137,7 +139,10 @@ class Response(ResponseBase):
             and (status == 200 or (status >= 400 and self._status is _statuses.get(status)))
             and scope["method"] != "HEAD"
             and type(parts) is list
+            and len(parts) == 1
             and type(parts[0]) is bytes
+            and not self._has_own_headers
+            and "headers" not in self.__dict__  # others may have been put there
         ):
             body = parts[0]
             start["headers"] = [
@@ -147,7 +152,7 @@ class Response(ResponseBase):
             await send(start)
             await send({"type": "http.response.body", "body": body})
             return
-        start["headers"] = self.asgi_headers(scope)
+        start["headers"] = self._prepared or self.asgi_headers(scope)
         if "asyncflask.client" in scope:
             # What does not go over the wire, for the test client: the reason and how names are written.
             start["asyncflask.status"] = self.status
@@ -205,6 +210,10 @@ class Response(ResponseBase):
             body = chunk.encode() if isinstance(chunk, str) else chunk
             if body:
                 await send({"type": "http.response.body", "body": body, "more_body": True})
+
+    def prepare(self, scope: Scope) -> None:
+        """Make the headers now, to be sent later."""
+        self._prepared = self.asgi_headers(scope)
 
     def asgi_headers(self, scope: Scope | None = None) -> list[tuple[bytes, bytes]]:
         """The headers as ASGI wants them, with those that follow from status and body.

@@ -27,7 +27,7 @@ def make_response(app: Flask, rv: Any) -> Response:
     """See `Flask.make_response`."""
     status: Any = None
     headers: Any = None
-    if type(rv) is str and app.response_class is Response:
+    if type(rv) is str and app.response_class is Response and Response.default_mimetype == "text/html":
         return Response.of(rv.encode(), "text/html; charset=utf-8")
     if isinstance(rv, tuple):
         if len(rv) == 3:
@@ -53,7 +53,12 @@ def make_response(app: Flask, rv: Any) -> Response:
             f" either returned None or ended without a return statement. {_ALLOWED}"
         )
     if not isinstance(rv, app.response_class):
-        if type(rv) is str and headers is None and app.response_class is Response:
+        if (
+            type(rv) is str
+            and headers is None
+            and app.response_class is Response
+            and Response.default_mimetype == "text/html"
+        ):
             rv = Response.of(rv.encode(), "text/html; charset=utf-8")
         elif isinstance(rv, str | bytes | bytearray) or hasattr(rv, "__next__") or hasattr(rv, "__anext__"):
             rv = app.response_class(rv, status=status, headers=headers)
@@ -113,8 +118,11 @@ def _response_of(flask: Flask, app: Callable[..., Any]) -> Response:
 
 def error_page(error: HTTPException) -> bytes | None:
     """The body of the response that an exception is in itself; None when there is more to that response."""
-    description = error.description
-    if error.response is not None or error.code is None or len(description or "") > 500:
+    description: Any = error.description
+    if error.response is not None or error.code is None:
+        return None
+    # Plain text only: a `Markup` is equal to the text that looks like it, which is to be escaped.
+    if description is not None and (type(description) is not str or len(description) > 500):
         return None
     cls: Any = type(error)
     return _error_page(cls, error.code, description)
@@ -127,6 +135,6 @@ def _error_page(cls: Any, code: int, description: str | None) -> bytes | None:
             return None  # it may look at the request
     if isinstance(cls.description, property):
         return None
-    error: HTTPException = cls.__new__(cls)
+    error: HTTPException = HTTPException.__new__(cls)  # its own may want arguments
     error.code, error.description = code, description
     return error.get_body().encode()

@@ -413,3 +413,39 @@ def test_own_globals_class(fw):
         return f"{fw.g.default} {fw.g.own}"
 
     return app, ["/"]
+
+
+@case
+def test_an_attribute_that_is_missing_is_asked_for_once(fw):
+    app = fw.Flask(__name__)
+    log = []
+
+    class Request(fw.Request):
+        @property
+        def broken(self):
+            log.append("broken")
+            raise AttributeError("inside")
+
+        @property
+        def _private(self):
+            log.append("_private")
+            raise AttributeError("inside of it")
+
+    class Globals(fw.ctx._AppCtxGlobals):
+        def __getattr__(self, name):
+            log.append(name)
+            raise AttributeError(name)
+
+    app.request_class = Request
+    app.app_ctx_globals_class = Globals
+
+    def steps(_):
+        with app.test_request_context():
+            yield raised(lambda: fw.request.broken, message=True)
+            yield raised(lambda: fw.request._private, message=True)
+            yield hasattr(fw.g, "missing"), getattr(fw.g, "other", 1), hasattr(fw.g, "_private")
+            fw.g.other = 2
+            yield getattr(fw.g, "other", 1)
+            yield raised(lambda: iter(fw.request)), fw.current_app.__doc__ == app.__doc__
+
+    return app, steps, log

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+from markupsafe import Markup
 from werkzeug.exceptions import (
     BadRequest,
     BadRequestKeyError,
@@ -643,3 +646,79 @@ def test_exceptions_that_are_not_errors(fw):
             yield repr(error)
 
     return app, steps, log
+
+
+@case
+def test_descriptions_of_all_kinds(fw):
+    """Markup and the text that is equal to it are different descriptions."""
+    app = fw.Flask(__name__)
+
+    class WithArguments(HTTPException):
+        code = 410
+
+        def __new__(cls, first, second):
+            return super().__new__(cls)
+
+        def __init__(self, first, second):
+            super().__init__(f"{first} {second}")
+
+    errors = {
+        "markup": lambda: BadRequest(Markup("<b>x</b>")),
+        "text": lambda: BadRequest("<b>x</b>"),
+        "dict": lambda: BadRequest({"<field>": ["missing"]}),
+        "list": lambda: BadRequest(["missing"]),
+        "number": lambda: BadRequest(5),
+        "zero": lambda: BadRequest(0),
+        "bytes": lambda: BadRequest(b"x"),
+        "empty": lambda: BadRequest(""),
+        "arguments": lambda: WithArguments("<a>", "b"),
+    }
+
+    @app.get("/raise/<name>")
+    def raise_(name):
+        raise errors[name]()
+
+    @app.get("/return/<name>")
+    def return_(name):
+        return errors[name]()
+
+    return app, [f"/{how}/{name}" for name in errors for how in ("raise", "return")]
+
+
+@case
+def test_what_is_being_handled(fw):
+    """An exception is, while its handler runs; no longer when the response passes the hooks."""
+    app = fw.Flask(__name__)
+    log = []
+
+    def note(where):
+        log.append((where, sys.exc_info()[0]))
+
+    @app.errorhandler(ValueError)
+    def value_error(error):
+        note("handler")
+        return None if "none" in fw.request.args else "handled"
+
+    @app.errorhandler(500)
+    def server_error(error):
+        note("500")
+        return repr(error.original_exception.__context__), 500
+
+    @app.after_request
+    def after(response):
+        note("after")
+        return response
+
+    @app.teardown_request
+    def teardown(error):
+        note("teardown")
+
+    @app.get("/")
+    def index():
+        raise ValueError("v")
+
+    @app.get("/other")
+    def other():
+        raise TypeError("t")
+
+    return app, ["/", "/?none", "/other", "/missing"], log

@@ -284,3 +284,32 @@ def test_odd_json_bodies(fw):
         b"true",
     ]
     return app, [post("/", data=body, content_type="application/json") for body in bodies]
+
+
+@case
+def test_methods_replaced_on_the_provider_itself(fw):
+    app = fw.Flask(__name__)
+    app.secret_key = "secret"
+
+    @app.route("/", methods=["GET", "POST"])
+    def index():
+        return {"a": fw.request.get_json(silent=True)}
+
+    @app.get("/session")
+    def session():
+        fw.session["a"] = fw.session.get("a", 0) + 1
+        return fw.jsonify(fw.session["a"])
+
+    def steps(client):
+        yield client.get("/")
+        dumps, loads = app.json.dumps, app.json.loads
+        app.json.dumps = lambda value, **options: dumps(value, **{**options, "separators": (" , ", " : ")})
+        yield client.get("/")
+        yield client.get("/session")
+        client.delete_cookie("session")
+        app.json.loads = lambda text, **options: [loads(text, **options)]
+        yield client.post("/", json=[1])
+        app.json.response = lambda *args: fw.Response(f"response {args}")
+        yield client.get("/")
+
+    return app, steps

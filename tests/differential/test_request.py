@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from io import BytesIO
 
 from werkzeug.datastructures import Headers
@@ -932,3 +933,42 @@ def test_secure_filename(fw):
             yield client.post("/", data={"f": (BytesIO(b""), name)})
 
     return app, steps
+
+
+@case
+def test_headers_cannot_be_changed_or_copied(fw):
+    app = fw.Flask(__name__)
+
+    @app.get("/")
+    def index():
+        headers = fw.request.headers
+        refused = [
+            raised(lambda: headers.set("A", "1")),
+            raised(lambda: headers.pop("X-A")),
+            raised(lambda: headers.update(A="1")),
+            raised(headers.copy),
+            raised(lambda: copy(headers)),
+            raised(lambda: headers | {"A": "1"}),
+            raised(headers.clear),
+        ]
+        kept = [sorted(headers), headers["x-a"], "X-A" in headers, len(headers), Headers(headers).get("X-A")]
+        odd = [headers.get(1), headers.get(None), headers.get(b"X-A"), 1 in headers, headers.get("\u2603")]
+        return repr([refused, kept, odd])
+
+    return app, [get("/", headers={"X-A": "v"})]
+
+
+@case
+def test_values_are_of_one_request_only(fw):
+    """Also those that are empty."""
+    app = fw.Flask(__name__)
+
+    @app.route("/", methods=["GET", "POST"])
+    def index():
+        noted = []
+        for values in (fw.request.args, fw.request.form, fw.request.files):
+            noted.append(getattr(values, "noted", None))
+            values.noted = 1
+        return repr(noted)
+
+    return app, ["/", post("/"), "/?a=1"]

@@ -830,3 +830,89 @@ def test_freezing_and_reusing_a_response(fw):
         return json.dumps([chunk.decode() for chunk in response.response])
 
     return app, ["/", "/", "/frozen", "/sequence"]
+
+
+@case
+def test_hooks_replace_parts_of_a_response(fw):
+    app = fw.Flask(__name__)
+    bodies = {"two": [b"a", b"b"], "none": [], "text": ["\xe4", "b"]}
+
+    @app.after_request
+    def after(response):
+        if "body" in fw.request.args:
+            response.response = bodies[fw.request.args["body"]]
+        if "headers" in fw.request.args:
+            response.headers = Headers({"X-New": "1"})
+        return response
+
+    @app.get("/text")
+    def text():
+        return "some text"
+
+    @app.get("/json")
+    def json_():
+        return {"a": 1}
+
+    def steps(client):
+        for path in ("/text", "/json"):
+            for body in bodies:
+                yield client.get(f"{path}?body={body}").data
+            response = client.get(f"{path}?headers")
+            yield response.headers.get("X-New"), response.headers.get("Content-Type"), response.data
+
+    return app, steps
+
+
+@case
+def test_a_class_makes_headers_from_the_request(fw):
+    app = fw.Flask(__name__)
+
+    class Response(fw.Response):
+        def get_wsgi_headers(self, environ):
+            headers = super().get_wsgi_headers(environ)
+            headers["X-Path"] = f"{environ['PATH_INFO']} {fw.request.path} {fw.current_app.name}"
+            return headers
+
+    app.response_class = Response
+
+    @app.get("/text")
+    def text():
+        return "some text"
+
+    @app.get("/json")
+    def json_():
+        return {"a": 1}
+
+    @app.get("/stream")
+    def stream():
+        return iter(["a", "b"])
+
+    return app, ["/text", "/json", "/stream", head("/json")]
+
+
+@case
+def test_default_mimetype_of_all_responses(fw):
+    app = fw.Flask(__name__)
+
+    @app.get("/")
+    def index():
+        return "text"
+
+    @app.get("/tuple")
+    def tuple_():
+        return "text", 201
+
+    @app.get("/bytes")
+    def bytes_():
+        return b"bytes"
+
+    def steps(client):
+        yield client.get("/")
+        fw.Response.default_mimetype = "text/plain"
+        try:
+            for path in ("/", "/tuple", "/bytes", "/missing"):
+                yield client.get(path)
+        finally:
+            fw.Response.default_mimetype = "text/html"
+
+    return app, steps

@@ -679,3 +679,26 @@ def test_cookies_travel(writer, change):
         theirs.set_cookie("session", written)
         assert theirs.get("/get").get_data() == ours.get("/get").get_data()
         assert theirs.get_cookie("session").value == written
+
+
+@case
+def test_settings_of_the_interface_itself(fw):
+    app = fw.Flask(__name__)
+    app.secret_key = "secret"
+    app.session_interface = fw.sessions.SecureCookieSessionInterface()
+
+    @app.get("/")
+    def index():
+        fw.session["a"] = fw.session.get("a", 0) + 1
+        return repr(fw.session["a"])
+
+    def steps(client):
+        yield client.get("/")
+        app.session_interface.get_cookie_path = lambda app: "/path"
+        app.session_interface.get_cookie_secure = lambda app: fw.request.is_secure
+        yield client.get("/")
+        yield client.get("/", base_url="https://localhost")
+        app.session_interface.salt = "another"
+        yield client.get("/")
+
+    return app, steps

@@ -226,3 +226,19 @@ def test_signals_are_for_their_sender(fw):
             yield fw.render_template_string("x")
 
     return one, steps, log
+
+
+@case
+def test_a_receiver_connected_by_the_view(fw):
+    app = fw.Flask(__name__)
+    log = []
+
+    def finished(sender, response):
+        log.append(response.status)
+
+    @app.get("/")
+    def index():
+        fw.request_finished.connect(finished, app)
+        return "text"
+
+    return app, ["/", "/"], log

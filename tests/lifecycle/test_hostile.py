@@ -1477,3 +1477,54 @@ def test_any_form(running: Server, content_type: str, body: bytes) -> None:
         )
         fine(running, data)
     assert running.errors == []
+
+
+def test_two_content_types_are_not_mixed_up(server: Server) -> None:
+    """What the first request says of its body is nothing to those after it."""
+    kind = "application/x-two+json"
+    with server.connect() as client:
+        for headers, status in (
+            ([("Content-Type", "text/plain"), ("Content-Type", kind)], 415),
+            ([("Content-Type", kind)], 200),
+            ([("Content-Type", "text/plain"), ("Content-Type", kind)], 415),
+        ):
+            assert client.request("POST", "/json", headers=headers, body=b"{}").status == status
+
+
+@pytest.mark.parametrize("limit", [3, 600_000], ids=["memory", "disk"])
+@pytest.mark.parametrize("hooks", [False, True], ids=["no_hooks", "hooks"])
+def test_the_rest_of_a_chunked_body_comes_when_its_limit_is_raised(limit: int, hooks: bool) -> None:
+    app = Flask(APP_NAME)
+    app.config["MAX_CONTENT_LENGTH"] = limit
+    if hooks:
+        app.before_request(lambda: None)
+
+    @app.post("/sync")
+    def sync() -> Any:
+        request.max_content_length = 10_000_000
+        return request.get_data()
+
+    @app.post("/async")
+    async def async_() -> Any:
+        request.max_content_length = 10_000_000
+        return request.get_data()
+
+    @app.post("/receive")
+    async def receive() -> Any:
+        request.max_content_length = 10_000_000
+        await request.receive_body()
+        return request.get_data()
+
+    @app.post("/refused")
+    def refused() -> Any:
+        return request.get_data()
+
+    parts = [bytes([65 + number]) * (limit // 2 + 1) for number in range(5)]
+    body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+    with Server(app) as server:
+        for path in ("/sync", "/async", "/receive"):
+            answer = server.request("POST", path, headers={"Transfer-Encoding": "chunked"}, body=body)
+            assert answer.status == 200
+            assert answer.body == b"".join(parts)
+        answer = server.request("POST", "/refused", headers={"Transfer-Encoding": "chunked"}, body=body)
+        assert answer.status == 413

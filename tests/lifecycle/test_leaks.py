@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from asyncflask import (
     Flask,
@@ -438,6 +439,14 @@ def make_watched_app(root: Path) -> tuple[Flask, list[weakref.ref[Any]]]:
     async def handled() -> None:
         raise KeyError
 
+    @app.route("/unhandled")
+    def unhandled() -> None:
+        raise TypeError
+
+    @app.route("/starlette")
+    def starlette() -> None:
+        raise StarletteHTTPException(403, "no")
+
     @app.route("/stream")
     def stream() -> Any:
         return stream_with_context(iter(["x", "y"]))
@@ -516,6 +525,8 @@ WATCHED: dict[str, tuple[str, str, dict[str, str], bytes | None, int]] = {
     "redirect": ("GET", "/redirect", {}, None, 302),
     "redirect to the slash": ("GET", "/slash", {}, None, 308),
     "abort": ("GET", "/abort", {}, None, 403),
+    "unhandled error": ("GET", "/unhandled", {}, None, 500),
+    "Starlette's error": ("GET", "/starlette", {}, None, 403),
     "handled error": ("GET", "/handled", {}, None, 418),
     "not found": ("GET", "/missing", {}, None, 404),
     "method not allowed": ("DELETE", "/plain", {}, None, 405),
@@ -573,6 +584,87 @@ def test_a_request_is_gone_with_its_response(
             time.sleep(0.005)
         left = [type(value).__name__ for value in alive()]
     assert left == []
+
+
+CHUNKS = [
+    {"type": "http.request", "body": b"xxx", "more_body": True},
+    {"type": "http.request", "body": b"xxx", "more_body": True},
+]
+WITHOUT_HOOKS: dict[str, tuple[str, list[dict[str, Any]], int]] = {
+    "text": ("text", [], 200),
+    "abort": ("abort", [], 403),
+    "Starlette's error": ("starlette", [], 403),
+    "unhandled error": ("fail", [], 500),
+    "too much": ("data", CHUNKS, 413),
+    "client gone": ("data", [{"type": "http.disconnect"}], 400),
+    "client gone amid the body": ("data", [CHUNKS[0], {"type": "http.disconnect"}], 400),
+}
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["def", "async_def"])
+@pytest.mark.parametrize("name", WITHOUT_HOOKS)
+def test_a_request_that_no_hook_sees_is_gone_with_its_response(
+    no_gc: None, name: str, is_async: bool
+) -> None:
+    what, messages, status = WITHOUT_HOOKS[name]
+    app = Flask(APP_NAME)
+    app.logger.disabled = True
+    app.config["MAX_CONTENT_LENGTH"] = 5
+    references: list[weakref.ref[Any]] = []
+
+    class Request(app.request_class):  # type: ignore[name-defined, misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            references.append(weakref.ref(self))
+
+    def view() -> Any:
+        references.append(weakref.ref(request.body))
+        if what == "abort":
+            abort(403)
+        if what == "starlette":
+            raise StarletteHTTPException(403, "no")
+        if what == "fail":
+            raise TypeError
+        return request.data if what == "data" else "text"
+
+    async def async_view() -> Any:
+        return view()
+
+    # A class of its own would have the body received elsewhere.
+    if not messages:
+        app.request_class = Request
+    app.add_url_rule("/", "view", async_view if is_async else view, methods=["GET", "POST"], blocking=False)
+
+    @app.errorhandler(400)
+    def bad(error: Exception) -> tuple[str, int]:
+        references.append(weakref.ref(request.body))
+        return "bad", 400
+
+    sent: list[Any] = []
+    waiting = messages.copy()
+
+    async def receive() -> Any:
+        return waiting.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def serve() -> None:
+        await app(
+            {
+                "type": "http",
+                "method": "POST" if messages else "GET",
+                "path": "/",
+                "headers": [(b"transfer-encoding", b"chunked")] if messages else [],
+            },
+            receive,
+            send,
+        )
+
+    asyncio.run(serve())
+    assert sent[0]["status"] == status
+    assert references
+    assert [type(reference()) for reference in references if reference() is not None] == []
 
 
 def test_a_client_that_stays_connected_holds_no_request(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServerError, default_exceptions
 from werkzeug.routing import RoutingException
 
-from ..concurrency import current_walk
+from ..concurrency import current_walk, is_async
 from ..globals import _cv_request
 from ..signals import got_request_exception
 from ..typing import Receive, Scope, Send
@@ -75,7 +75,9 @@ async def handle_http_exception(app: Flask, error: HTTPException) -> Any:
     handler = app._find_error_handler(error, _cv_request.get().request.blueprints)
     if handler is None:
         return error
-    return await current_walk().call(handler, error)
+    walk = current_walk()
+    straight = is_async(handler) and not walk.in_thread and not walk.is_bridged
+    return await (handler(error) if straight else walk.call(handler, error))
 
 
 def _from_starlette(error: StarletteHTTPException) -> HTTPException:

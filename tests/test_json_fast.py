@@ -351,8 +351,8 @@ class TestDumps:
         _, fast, default = providers(kind)
         value = data.draw(ordinary)
         text = default.dumps(value, **COMPACT)
-        if "NaN" in text or "Infinity" in text:
-            return
+        if re.search(r"NaN|Infinity|\\ud[89a-f]", text):
+            return  # UTF-8 has no lone surrogates: then it is json that writes them
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(DefaultJSONProvider, "dumps_compact", None)
             assert same_floats(fast.dumps(value, **COMPACT)) == same_floats(text)

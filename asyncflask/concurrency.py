@@ -253,17 +253,19 @@ class Walk:
         if not self.in_thread:
             await _switch(_TO_THREAD)
         result = func(*args, **kwargs)
-        if is_awaitable(result):
-            try:
-                await _switch(_TO_LOOP)
-            except BaseException:
-                if isinstance(result, Coroutine):
-                    result.close()  # cancelled before it has begun
-                raise
-            if self.is_bridged and isinstance(result, Coroutine):
-                return await bridged(result)
-            return await result
-        return result
+        return await self.awaited(result) if is_awaitable(result) else result
+
+    async def awaited(self, result: Awaitable[T]) -> T:
+        """Await on the loop what a sync callable has returned in the thread."""
+        try:
+            await self.to_loop()
+        except BaseException:
+            if isinstance(result, Coroutine):
+                result.close()  # cancelled before it has begun
+            raise
+        if self.is_bridged and isinstance(result, Coroutine):
+            return cast(T, await bridged(result))
+        return await result
 
     async def to_loop(self) -> None:
         """Go on on the event loop. Every `receive` and `send` of the server wants that."""

@@ -69,7 +69,10 @@ async def dispatch_request(flask: Flask) -> Any:
 async def call_sync_view(walk: Walk, rule: Any, view: Callable[..., Any], view_args: Any) -> Any:
     """Call a view in the thread, or, with ``blocking=False``, on the loop."""
     if getattr(rule, "blocking", True):
-        return await walk.call(view, **view_args)
+        if not walk.in_thread:
+            await walk.to_thread()
+        value = view(**view_args)
+        return await walk.awaited(value) if type(value) is not str and is_awaitable(value) else value
     await walk.to_loop()
     value = view(**view_args)
     return await value if is_awaitable(value) else value

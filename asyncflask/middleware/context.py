@@ -160,8 +160,9 @@ class ContextMiddleware:
             elif response is not None:
                 await response(scope, receive, send)  # type: ignore[operator]
         finally:
-            for start in walk.afterwards:
-                start()
+            if walk.afterwards:
+                for start in walk.afterwards:
+                    start()
 
     async def walk(
         self,
@@ -193,9 +194,13 @@ class ContextMiddleware:
         ctx.request = request
         ctx.walk = walk
         # A server's context is nobody's; the test client's is the test's own, and its `g` is to be seen.
-        client = scope.get("asyncflask.client")
-        app_ctx: Any = None if client is None else _cv_app.get(None)
-        borrowed = app_ctx is not None and app_ctx.app is flask
+        client: Any = None
+        app_ctx: Any = None
+        borrowed = False
+        if "asyncflask.client" in scope:
+            client = scope["asyncflask.client"]
+            app_ctx = _cv_app.get(None)
+            borrowed = app_ctx is not None and app_ctx.app is flask
         if not borrowed:
             app_ctx = ServedAppContext()
             app_ctx.app = flask

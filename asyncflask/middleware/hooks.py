@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from ..concurrency import _inner_walk, current_walk, inner_walk, is_async, outside
+from ..concurrency import _inner_walk, current_walk, inner_walk, is_async, is_awaitable, outside
 from ..ctx import RequestContext
 from ..environ import without_routing
 from ..globals import _cv_request
@@ -87,8 +87,15 @@ async def preprocess_request(app: Flask, ctx: RequestContext) -> Any:
     if app.before_request_funcs:
         for name in names:
             for func in app.before_request_funcs.get(name, ()):
-                straight = is_async(func) and not walk.in_thread and not walk.is_bridged
-                value = await (func() if straight else walk.call(func))
+                if is_async(func):
+                    straight = not walk.in_thread and not walk.is_bridged
+                    value = await (func() if straight else walk.call(func))
+                elif walk.in_thread:
+                    value = func()
+                    if value is not None and is_awaitable(value):
+                        value = await walk.awaited(value)
+                else:
+                    value = await walk.call(func)
                 if value is not None:
                     return value
     return None
@@ -197,8 +204,14 @@ async def process_response(app: Flask, ctx: RequestContext, response: Response) 
         for name in (*ctx.request.blueprints, None):
             functions += app.after_request_funcs.get(name, ())[::-1]
         for func in functions:
-            straight = is_async(func) and not walk.in_thread and not walk.is_bridged
-            response = await (func(response) if straight else walk.call(func, response))
+            if is_async(func):
+                straight = not walk.in_thread and not walk.is_bridged
+                response = await (func(response) if straight else walk.call(func, response))
+            elif walk.in_thread:
+                returned: Any = func(response)
+                response = await walk.awaited(returned) if is_awaitable(returned) else returned
+            else:
+                response = await walk.call(func, response)
             if response is None:
                 raise TypeError(
                     f"{func!r} has returned None: an 'after_request' function returns the response that it is"

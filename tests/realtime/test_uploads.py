@@ -99,7 +99,9 @@ def test_an_upload_piped_to_a_file(server: Server, path: str) -> None:
     check_growth(server, path, 64 * MB)
 
 
-@pytest.mark.parametrize("path", ["/save/async", "/save/sync", "/mounted/save/async"])
-def test_a_gigabyte_piped_to_a_file(path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "size"), [("/save/async", 1024), ("/save/sync", 256), ("/mounted/save/async", 256)]
+)
+def test_much_piped_to_a_file(path: str, size: int) -> None:
     with Server("uvicorn-websockets") as server:
-        check_growth(server, path, 1024 * MB)
+        check_growth(server, path, size * MB)

@@ -36,7 +36,8 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, the benchmarks' own included (``-- -k name``: some of them)."""
     install(session, "tests", "bench")
-    session.run("pytest", "-n", "auto", "--ignore=tests/extensions", *session.posargs)
+    workers = (os.cpu_count() or 1) + 1  # many tests wait, for servers and clocks
+    session.run("pytest", "-n", str(workers), "--ignore=tests/extensions", *session.posargs)
 
 
 @nox.session

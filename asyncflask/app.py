@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import weakref
-from collections.abc import AsyncIterator, Callable, Coroutine, ValuesView
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, ValuesView
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
@@ -27,19 +27,22 @@ from .background import BackgroundTasks
 from .concurrency import inner_walk, is_async
 from .config import Config, ConfigAttribute
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, _default_template_ctx_processor
-from .globals import _cv_request, current_app, g, request, request_ctx, session
+from .globals import _active_request_ctx, current_app, g, request, request_context, request_ctx, session
 from .helpers import CONTROLS, get_debug_flag, get_flashed_messages, get_load_dotenv, send_from_directory
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .lazy import imported, importing, lazy
 from .lifespan import check_generator, serving
 from .logging import create_logger
-from .middleware import errors, hooks, overridden
-from .middleware.context import ContextMiddleware, do_teardown_appcontext, do_teardown_request
-from .middleware.errors import ErrorMiddleware
-from .middleware.hooks import AfterRequestMiddleware, BeforeRequestMiddleware
-from .middleware.sessions import SessionMiddleware
+from .middleware import errors
+from .middleware.context import ContextMiddleware
+from .middleware.finalize import finalize_request
+from .middleware.hooks import preprocess_request, process_response
+from .middleware.layer import Route, overridden
+from .middleware.router import Router
+from .middleware.teardown import do_teardown_appcontext, do_teardown_request
+from .middleware.view import own_view_of
 from .mounting import Mount, make_mount
-from .router import Router, dispatch_request
+from .observed import FunctionList, changed
 from .routing import Map, Rule, UrlBuilder
 from .scaffold import LegacyAttribute, Scaffold, _endpoint_from_view_func, find_package, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
     from .testing import FlaskClient, FlaskCliRunner
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 Lifespan = Callable[[Any], AbstractAsyncContextManager["Mapping[str, Any] | None"]]
 _sentinel: Any = object()
 
@@ -163,15 +167,10 @@ class Flask(Scaffold):
     before_first_request = LegacyAttribute()
     before_first_request_funcs = LegacyAttribute()
 
-    _has_own_asgi_app = False
     # The state that `lifespan` has left in an application that this one is mounted in.
     _lent_state: Mapping[str, Any] | None = None
     # What signs sessions, and what it was made for; see `SecureCookieSessionInterface`.
     _signing_serializer: tuple[tuple[Any, ...], Any] | None = None
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls._has_own_asgi_app = cls.asgi_app is not Flask.asgi_app
 
     def __init__(
         self,
@@ -211,8 +210,8 @@ class Flask(Scaffold):
 
             adopt_codecs(self, self)
         #: Called with error, endpoint and values when a URL cannot be built; the first string is taken.
-        self.url_build_error_handlers: list[Callable[[Exception, str, dict[str, Any]], Any]] = []
-        self.teardown_appcontext_funcs: list[Callable[..., Any]] = []
+        self.url_build_error_handlers: list[Callable[[Exception, str, dict[str, Any]], Any]] = FunctionList()
+        self.teardown_appcontext_funcs: list[Callable[..., Any]] = FunctionList()
         self.shell_context_processors: list[Callable[[], dict[str, Any]]] = []
         #: Blueprints by the names that they are registered under.
         self.blueprints: dict[str, Blueprint] = {}
@@ -224,8 +223,6 @@ class Flask(Scaffold):
         self.template_context_processors[None].append(_default_template_ctx_processor)
         self._got_first_request = False
         self._layers: ASGIApp | None = None
-        # The same, for `__call__`, when `asgi_app` is the framework's own and has been called.
-        self._direct: ASGIApp | None = None
         self._middleware: list[tuple[Callable[..., ASGIApp], tuple[Any, ...], dict[str, Any]]] = []
         #: What is mounted, the longest path first.
         self.mounts: list[Mount] = []
@@ -246,23 +243,26 @@ class Flask(Scaffold):
                 view_func=lambda **kwargs: self_ref().send_static_file(**kwargs),  # type: ignore[union-attr]
             )
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in _SETUP:
+            changed()
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        if name in _SETUP:
+            changed()
+
     # -- ASGI -----------------------------------------------------------------------------------
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application; calls `asgi_app`."""
-        direct = self._direct
-        if direct is None or scope["type"] != "http" or "asgi_app" in self.__dict__ or self.config["DEBUG"]:
-            await self.asgi_app(scope, receive, send)
-            return
-        scope["app"] = self  # what `asgi_app` does in this case, with a coroutine less
-        await direct(scope, receive, send)
+        await self.asgi_app(scope, receive, send)
 
-    async def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """What `__call__` calls, to be wrapped by ASGI middleware without losing the application:
         ``app.asgi_app = Middleware(app.asgi_app)``."""
-        layers = self._layers
-        if layers is None:
-            layers = self._layers = self.build_layers()
+        layers = self._layers or self.build_layers()
         scope["app"] = self
         if scope["type"] != "lifespan":
             self._got_first_request = True
@@ -272,9 +272,7 @@ class Flask(Scaffold):
                 from .middleware.debug import DebugMiddleware
 
                 layers = DebugMiddleware(layers)
-            elif self._lent_state is None and not self._has_own_asgi_app:
-                self._direct = layers
-        await layers(scope, receive, send)
+        return layers(scope, receive, send)
 
     @property
     def wsgi_app(self) -> NoReturn:
@@ -289,22 +287,19 @@ class Flask(Scaffold):
         raise AttributeError(_NO_WSGI_APP)
 
     def build_layers(self) -> ASGIApp:
-        """What a request goes through, from the outside in."""
+        """What a request goes through, from the outside in: user middleware, the context, the router."""
         if self._has_templates():
             from . import templating  # noqa: F401  # now, and not in the middle of a request
-        router = Router(self)
-        app: Any = BeforeRequestMiddleware(router, self)
-        app = ErrorMiddleware(app, self)
-        app = SessionMiddleware(app, self)
-        app = AfterRequestMiddleware(app, self)
-        if "before_first_request_funcs" in self._legacy:
-            from .legacy import FirstRequestMiddleware
-
-            app = FirstRequestMiddleware(app, self)
-        app = ContextMiddleware(app, self, router)
+        app: ASGIApp = ContextMiddleware(self.router, self)
         for cls, args, options in self._middleware:
             app = cls(app, *args, **options)
-        return cast(ASGIApp, app)
+        self._layers = app
+        return app
+
+    @lazy
+    def router(self) -> Router:
+        """Starlette's router, for the rules of `url_map`."""
+        return Router(self)
 
     @setupmethod
     def add_middleware(self, cls: Callable[..., ASGIApp], *args: Any, **options: Any) -> None:
@@ -317,7 +312,7 @@ class Flask(Scaffold):
         :param args: further arguments for it, as are `options`.
         """
         self._middleware.append((cls, args, options))
-        self._layers = self._direct = None
+        self._layers = None
 
     @setupmethod
     def mount(self, path: str, app: ASGIApp, name: str | None = None) -> None:
@@ -377,7 +372,6 @@ class Flask(Scaffold):
     async def _lend_lifespan(self, app: Any = None) -> AsyncIterator[Mapping[str, Any] | None]:
         async with self.lifespan_context(app) as state:
             self._lent_state = state or None
-            self._direct = None
             try:
                 yield state
             finally:
@@ -674,7 +668,7 @@ class Flask(Scaffold):
     def update_template_context(self, context: dict[str, Any]) -> None:
         """Add the variables of the context processors to a template's own, which stay as they are."""
         names: tuple[str | None, ...] = (None,)
-        ctx = _cv_request.get(None)
+        ctx = request_context()
         if ctx is not None:
             names = (None, *reversed(ctx.request.blueprints))
         own = context.copy()
@@ -718,7 +712,7 @@ class Flask(Scaffold):
         :param values: the variables of the rule; the others go into the query string.
         :raises BuildError: when there is no such endpoint, or values are missing.
         """
-        ctx = _cv_request.get(None)
+        ctx = request_context()
         if (
             ctx is not None
             and _anchor is _method is _scheme is None
@@ -801,57 +795,58 @@ class Flask(Scaffold):
 
     def full_dispatch_request(self) -> Response:
         """Run the hooks and the view, and make the response."""
-        return run_sync(self._full_dispatch_request(), self.worker_pool)
-
-    async def _full_dispatch_request(self) -> Response:
-        scope = _cv_request.get().request.scope
-        inner = ErrorMiddleware(BeforeRequestMiddleware(Router(self), self), self)
-        value = await inner(scope, None, None)  # type: ignore[arg-type]
-        return await hooks.finalize_request(self, value)
+        ctx = self._request_ctx()
+        return self._run(ctx.route.full_dispatch(*ctx.channels))
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         """Run the `before_request` functions; what the first of them returned that is not None."""
-        return cast(
-            "ResponseReturnValue | None",
-            run_sync(hooks.preprocess_request(self, _cv_request.get()), self.worker_pool),
-        )
+        return cast("ResponseReturnValue | None", self._run(preprocess_request(self._request_ctx())))
 
     def dispatch_request(self) -> ResponseReturnValue:
         """Call the view of the current request."""
-        return cast(ResponseReturnValue, run_sync(dispatch_request(self), self.worker_pool))
+        ctx = self._request_ctx()
+        return cast(ResponseReturnValue, self._run(own_view_of(ctx.route)(*ctx.channels)))
 
     def finalize_request(self, rv: Any, from_error_handler: bool = False) -> Response:
         """Make a response of a view's value and run the `after_request` functions."""
-        return run_sync(hooks.finalize_request(self, rv, from_error_handler), self.worker_pool)
+        return self._run(finalize_request(self._request_ctx(), rv, from_error_handler))
 
     def process_response(self, response: Response) -> Response:
         """Run the `after_request` functions and save the session."""
-        return run_sync(hooks.process_response(self, _cv_request.get(), response), self.worker_pool)
+        return self._run(process_response(self._request_ctx(), response))
 
     def handle_user_exception(self, e: Exception) -> Any:
         """What the handler of an exception returned."""
-        return run_sync(errors.handle_user_exception(self, e), self.worker_pool)
+        return self._run(errors.handle_user_exception(self, e))
 
     def handle_http_exception(self, e: HTTPException) -> Any:
         """What the handler of an HTTP exception returned, else the exception itself."""
-        return run_sync(errors.handle_http_exception(self, e), self.worker_pool)
+        return self._run(errors.handle_http_exception(self, e))
 
     def handle_exception(self, e: Exception) -> Response:
         """The response to an exception that no handler took."""
-        return run_sync(self._handle_exception(e), self.worker_pool)
-
-    async def _handle_exception(self, e: Exception) -> Response:
-        return await hooks.finalize_request(self, await errors.handle_exception(self, e), True)
+        return cast(Response, self._run(errors.answer_unhandled(self._request_ctx(), e)))
 
     def do_teardown_request(self, exc: BaseException | None = _sentinel) -> None:
         """Run the `teardown_request` functions."""
         exc = sys.exc_info()[1] if exc is _sentinel else exc
-        run_sync(do_teardown_request(self, _cv_request.get(), exc), self.worker_pool)
+        ctx = self._request_ctx()
+        self._run(do_teardown_request(ctx.route, exc))
 
     def do_teardown_appcontext(self, exc: BaseException | None = _sentinel) -> None:
         """Run the `teardown_appcontext` functions."""
         exc = sys.exc_info()[1] if exc is _sentinel else exc
-        run_sync(do_teardown_appcontext(self, exc), self.worker_pool)
+        self._run(do_teardown_appcontext(Route(self, None), exc))
+
+    def _request_ctx(self) -> Any:
+        """The context of the current request, with the stack of layers for it."""
+        ctx: Any = _active_request_ctx()
+        if ctx.route is None or ctx.route.rule is not ctx.request.url_rule:
+            ctx.route = self.router.instead(ctx.request)
+        return ctx
+
+    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return run_sync(coroutine, self.worker_pool)
 
     def raise_routing_exception(self, request: Request) -> NoReturn:
         """Raise what was wrong with the URL. In debug mode a redirect that loses a form is an error."""
@@ -871,7 +866,7 @@ class Flask(Scaffold):
     def make_default_options_response(self) -> Response:
         """The answer to OPTIONS: the methods that the path allows."""
         response = self.response_class()
-        adapter = _cv_request.get().url_adapter
+        adapter = _active_request_ctx().url_adapter
         response.allow.update(adapter.allowed_methods())  # type: ignore[union-attr]
         return response
 
@@ -972,11 +967,11 @@ class Flask(Scaffold):
 
     async def async_teardown_request(self, exc: BaseException | None) -> None:
         """`do_teardown_request`, from async code."""
-        await self._in_walk(do_teardown_request(self, _cv_request.get(), exc))
+        await self._in_walk(do_teardown_request(self._request_ctx().route, exc))
 
     async def async_teardown_appcontext(self, exc: BaseException | None) -> None:
         """`do_teardown_appcontext`, from async code."""
-        await self._in_walk(do_teardown_appcontext(self, exc))
+        await self._in_walk(do_teardown_appcontext(Route(self, None), exc))
 
     async def _in_walk(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         await inner_walk(self.worker_pool).run(coroutine)
@@ -1026,7 +1021,6 @@ class Flask(Scaffold):
                 serving.run(cast(Any, self), host, int(port), debug=self.debug, **options)
         finally:
             self._got_first_request = False
-            self._direct = None
 
     def test_client(self, use_cookies: bool = True, **kwargs: Any) -> FlaskClient:
         """A client that calls the application in-process, see `asyncflask.testing.FlaskClient`.
@@ -1053,6 +1047,34 @@ def _substitute_server() -> Callable[..., Any] | None:
     run_simple = getattr(sys.modules.get("werkzeug.serving"), "run_simple", None)
     return None if getattr(run_simple, "__module__", None) == "werkzeug.serving" else run_simple
 
+
+#: The attributes that the layers are made from: methods that can be overridden, registries, what is used for each
+#: request. Others change often, or are looked up when they are needed.
+_SETUP = frozenset(name for name in dir(Flask) if name[0] != "_") - {
+    "config_class",
+    "debug",
+    "permanent_session_lifetime",
+    "secret_key",
+    "testing",
+} | {
+    "after_request_funcs",
+    "after_websocket_funcs",
+    "asgi_app",
+    "before_request_funcs",
+    "before_websocket_funcs",
+    "json",
+    "mounts",
+    "subdomain_matching",
+    "teardown_appcontext_funcs",
+    "teardown_request_funcs",
+    "teardown_websocket_funcs",
+    "template_context_processors",
+    "url_build_error_handlers",
+    "url_default_functions",
+    "url_map",
+    "url_value_preprocessors",
+    "view_functions",
+}
 
 _ASGI_CALL = Flask.__call__
 

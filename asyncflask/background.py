@@ -11,7 +11,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, cast
 from weakref import proxy
 
-from .globals import _cv_request
+from .globals import request_context
 from .threads import background_loop
 from .waiting import is_running_loop
 
@@ -38,7 +38,7 @@ class BackgroundTasks:
 
         :param work: takes nothing.
         """
-        ctx = _cv_request.get(None)
+        ctx = request_context()
         walk = None if ctx is None or ctx.request.scope["type"] != "http" else ctx.walk
         if walk is not None and not walk.is_over:
             walk.afterwards = [*walk.afterwards, lambda: self.start(work)]

@@ -31,7 +31,7 @@ from weakref import WeakKeyDictionary
 import anyio
 
 from .bridge import bridged
-from .globals import _cv_request
+from .globals import _cv_app
 from .threads import Job, Worker, WorkerPool, current_worker
 
 if TYPE_CHECKING:
@@ -41,9 +41,7 @@ T = TypeVar("T")
 
 _TO_THREAD = object()
 _TO_LOOP = object()
-_TO_OWN_TASK = object()
-_BACK_TO_TASK = object()
-_PLACES = (_TO_THREAD, _TO_LOOP, _TO_OWN_TASK, _BACK_TO_TASK)
+_PLACES = (_TO_THREAD, _TO_LOOP)
 
 _ENDED, _RAISED, _ASKED = range(3)
 _NOTHING: tuple[int, Any] = (_ENDED, None)
@@ -57,7 +55,7 @@ def active_walk() -> Walk | None:
     """The walk that the calling code is part of, if any."""
     walk = _inner_walk.get()
     if walk is None:
-        ctx = _cv_request.get(None)
+        ctx = _cv_app.get(None)
         if ctx is not None:
             walk = ctx.walk
     return walk
@@ -67,7 +65,7 @@ def current_walk() -> Walk:
     """The walk that the calling framework coroutine is part of."""
     walk = _inner_walk.get()
     if walk is None:
-        walk = _cv_request.get().walk
+        walk = _cv_app.get().walk
     assert walk is not None, "called outside of a walk"
     return walk
 
@@ -139,6 +137,11 @@ def _inbox(loop: asyncio.AbstractEventLoop) -> _Inbox:
     return inbox
 
 
+@types.coroutine
+def _awaited(steps: Generator[Any, None, T]) -> Generator[Any, None, T]:
+    return (yield from steps)
+
+
 class _Completion:
     """Something that ends once, waited for on the loop to the end: a cancellation does not reach it."""
 
@@ -174,15 +177,6 @@ class _Completion:
                     await self._future
                 except asyncio.CancelledError:
                     continue
-
-
-class _OwnTask(asyncio.Task[Any]):
-    """A task that ends before its loop does."""
-
-    def cancel(self, msg: Any | None = None) -> bool:
-        # A timeout inside of it comes from the running loop. Whoever cancels all tasks of a loop that is to
-        # be closed does it from outside, and waits for them.
-        return super().cancel(msg) if self.get_loop().is_running() else False
 
 
 class Waiting(Protocol):
@@ -228,7 +222,7 @@ class Walk:
     blocked_on: AbstractSet[asyncio.Task[Any]] = frozenset()
     _claimed = False
     _thread: int | None = None
-    _job_ended: asyncio.Future[None] | None = None
+    _job_ended: _Completion | None = None
     _outcome: tuple[int, Any] = _NOTHING
 
     def __init__(self, context: Context, pool: WorkerPool | None, worker: Worker | None = None) -> None:
@@ -277,35 +271,21 @@ class Walk:
         if not self.in_thread:
             await _switch(_TO_THREAD)
 
-    async def uncancelled(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a part of the walk in a task that nobody else can cancel.
-
-        A cancellation that arrives meanwhile is raised when it is over. Code in
-        it can still use timeouts of its own.
-        """
-        interrupted = None
-        try:
-            await self.to_loop()
-        except BaseException as error:
-            interrupted = error  # it has waited for the thread, and now has to wait for this
-        await _switch(_TO_OWN_TASK)
-        try:
-            return await coroutine
-        finally:
-            if not self._is_abandoned:
-                await self.to_loop()
-                await _switch(_BACK_TO_TASK)
-            if interrupted is not None:
-                raise interrupted
-
     async def settled(self) -> None:
-        """Wait until the sync callables that `run_in_worker` runs for this walk now have ended."""
-        if self.jobs:
-            await self.to_loop()
-            running = set(self.jobs)
-            while running & self.jobs:
-                self._job_ended = self.loop.create_future()
-                await self._job_ended
+        """Wait until the sync callables that `run_in_worker` runs for this walk now have ended.
+
+        :raises CancelledError: when that is over, for a cancellation that has arrived meanwhile.
+        """
+        if not self.jobs:
+            return
+        await self.to_loop()
+        running = set(self.jobs)
+        interruption = None
+        while running & self.jobs:
+            self._job_ended = _Completion(self.loop)
+            interruption = await _awaited(self._job_ended.wait()) or interruption
+        if interruption is not None:
+            raise interruption
 
     def start_job(self, work: _Job, pool: WorkerPool) -> None:
         """Run a job of this walk: in its own thread, or at the same time as the one that is in there."""
@@ -319,8 +299,8 @@ class Walk:
 
     def end_job(self, work: Job) -> None:
         self.jobs = self.jobs - {work}
-        if self._job_ended is not None and not self._job_ended.done():
-            self._job_ended.set_result(None)
+        if self._job_ended is not None:
+            self._job_ended.set()
 
     # -- the driver -----------------------------------------------------------------------------
 
@@ -384,12 +364,6 @@ class Walk:
                 outcome, error = yield from self._step_in_thread()
                 if outcome[0] is _ENDED:
                     return outcome
-            elif asked is _TO_OWN_TASK:
-                outcome, error = yield from self._step_in_own_task()
-                if outcome[0] is _ENDED:
-                    return outcome
-            elif asked is _BACK_TO_TASK:
-                return _ASKED, None
             elif asked is not _TO_LOOP:
                 if self.on_wait is not None:
                     waiting, self.on_wait = self.on_wait, None
@@ -467,13 +441,6 @@ class Walk:
         except RuntimeError as loop_closed:
             if self._outcome[0] is _ASKED:
                 self._abandon(loop_closed)
-
-    def _step_in_own_task(self) -> Generator[Any, None, tuple[tuple[int, Any], BaseException | None]]:
-        completion = _Completion(self.loop)
-        task = _OwnTask(as_coroutine(self._drive(_TO_LOOP)), loop=self.loop)
-        task.add_done_callback(lambda _: completion.set())
-        cancelled = yield from completion.wait()
-        return task.result(), cancelled
 
     def _abandon(self, error: BaseException) -> None:
         """The loop is gone: run what clean-up there is here and now, without it."""

@@ -12,6 +12,8 @@ from typing import IO, Any, Generic, Protocol, Self, TypeVar, overload
 
 from werkzeug.utils import import_string
 
+from .observed import changed, observed
+
 T = TypeVar("T")
 
 
@@ -52,6 +54,11 @@ class ConfigAttribute(Generic[T]):
         obj.config[self.__name__] = value
 
 
+#: The keys that the layers of a request are made from.
+_SETUP = frozenset(("SECRET_KEY", "TRUSTED_HOSTS"))
+
+
+@observed("clear", "pop", "popitem", "setdefault", "update", "__delitem__", "__ior__")
 class Config(dict[str, Any]):
     """A dict with methods that load values into it, as ``flask.Config`` has them.
 
@@ -65,6 +72,11 @@ class Config(dict[str, Any]):
     def __init__(self, root_path: str | os.PathLike[str], defaults: dict[str, Any] | None = None) -> None:
         super().__init__(defaults or {})
         self.root_path = root_path
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        super().__setitem__(key, value)
+        if key in _SETUP:
+            changed()
 
     def from_object(self, obj: object | str) -> None:
         """Take over the uppercase attributes of an object, usually a module or a class.

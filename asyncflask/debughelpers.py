@@ -10,7 +10,7 @@ from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.exceptions import BadRequestKeyError
 from werkzeug.routing import RequestRedirect
 
-from .globals import _cv_request
+from .globals import request_context
 
 if TYPE_CHECKING:
     from .app import Flask
@@ -100,7 +100,7 @@ def explain_template_loading_attempts(
         lines.append("Error: the template could not be found.")
     elif found > 1:
         lines.append("Warning: multiple loaders returned a match for the template.")
-    ctx = _cv_request.get(None)
+    ctx = request_context()
     blueprint = ctx.request.blueprint if ctx is not None else None
     if found != 1 and blueprint is not None:
         lines.append(

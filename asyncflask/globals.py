@@ -1,20 +1,19 @@
-"""The proxies and the context variables behind them.
+"""The proxies and the context variable behind them.
 
-A context variable holds the active application context and another the active
-request context; every proxy looks its object up there each time it is used.
+It holds the active context; every proxy looks its object up there each time it is used.
 """
 
 from __future__ import annotations
 
 import threading
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, cast
 
 from werkzeug.local import LocalProxy as WerkzeugLocalProxy
 
 if TYPE_CHECKING:
     from .app import Flask
-    from .ctx import AppContext, RequestContext, _AppCtxGlobals
+    from .ctx import AppContext, _AppCtxGlobals
     from .sessions import SessionMixin
     from .websocket import Websocket
     from .wrappers import Request
@@ -113,23 +112,64 @@ hooks. In a view of an HTTP request use 'request'."""
 
 
 def _websocket() -> Websocket:
-    ctx = _cv_request.get(None)
+    ctx = request_context()
     if ctx is None or ctx.request.scope["type"] != "websocket":
         raise RuntimeError(_no_websocket_msg)
     return cast("Websocket", ctx.request)
 
 
 _cv_app: ContextVar[AppContext] = ContextVar("asyncflask.app_ctx")
-_cv_request: ContextVar[RequestContext] = ContextVar("asyncflask.request_ctx")
 
-app_ctx: AppContext = LocalProxy(_cv_app, unbound_message=_no_app_msg)  # type: ignore[assignment]
+
+def request_context() -> AppContext | None:
+    """The context with the request that is seen here, None without one."""
+    ctx = _cv_app.get(None)
+    return None if ctx is None else ctx.request_ctx
+
+
+def _active_app_ctx() -> AppContext:
+    ctx = _cv_app.get(None)
+    if ctx is None:
+        raise RuntimeError(_no_app_msg)
+    return ctx.app_ctx
+
+
+def _active_request_ctx() -> AppContext:
+    ctx = request_context()
+    if ctx is None:
+        raise RuntimeError(_no_req_msg)
+    return ctx
+
+
+class _RequestVariable:
+    """The variable that Flask 3.1 has for the contexts of requests, for extensions that look there."""
+
+    def get(self, *default: Any) -> Any:
+        """The context with the request that is seen here."""
+        ctx = request_context()
+        if ctx is None and not default:
+            raise LookupError(self)
+        return default[0] if ctx is None else ctx
+
+    def set(self, ctx: AppContext) -> Token[AppContext]:
+        """Make a context the active one."""
+        return _cv_app.set(ctx)
+
+    def reset(self, token: Token[AppContext]) -> None:
+        """Make the context before it active again."""
+        _cv_app.reset(token)
+
+
+_cv_request = _RequestVariable()
+
+app_ctx: AppContext = LocalProxy(_active_app_ctx, unbound_message=_no_app_msg)  # type: ignore[assignment]
 current_app: Flask = _proxy(_cv_app, "app", _no_app_msg)
 g: _AppCtxGlobals = _proxy(_cv_app, "g", _no_app_msg)
 
-request_ctx: RequestContext = LocalProxy(_cv_request, unbound_message=_no_req_msg)  # type: ignore[assignment]
+request_ctx: AppContext = LocalProxy(_active_request_ctx, unbound_message=_no_req_msg)  # type: ignore[assignment]
 websocket: Websocket = LocalProxy(_websocket, unbound_message=_no_websocket_msg)  # type: ignore[assignment]
-request: Request = _proxy(_cv_request, "request", _no_req_msg)
-session: SessionMixin = _proxy(_cv_request, "session", _no_req_msg)
+request: Request = _proxy(_cv_app, "request", _no_req_msg)
+session: SessionMixin = _proxy(_cv_app, "session", _no_req_msg)
 
 
 if not TYPE_CHECKING:  # for a type checker there are no such names

@@ -15,7 +15,7 @@ import werkzeug.utils
 from werkzeug.exceptions import abort as _wz_abort
 from werkzeug.utils import redirect as _wz_redirect
 
-from .globals import _cv_app, _cv_request, current_app, request, request_ctx, session
+from .globals import _cv_app, current_app, request, request_context, request_ctx, session
 from .signals import message_flashed
 
 if TYPE_CHECKING:
@@ -115,22 +115,21 @@ def stream_with_context(generator_or_function: Any) -> Any:
             return stream_with_context(function(*args, **kwargs))
 
         return decorator
-    ctx = _cv_request.get(None)
+    ctx = request_context()
     if ctx is None:
         raise RuntimeError("'stream_with_context' needs an active request, such as in a view function.")
-    app_ctx = _cv_app.get()
+    ctx.is_streamed = True  # type: ignore[attr-defined]
 
     @contextmanager
     def active() -> Iterator[None]:
-        if _cv_request.get(None) is ctx:
+        if _cv_app.get(None) is ctx:
             yield
             return
-        app_token, token = _cv_app.set(app_ctx), _cv_request.set(ctx)
+        token = _cv_app.set(ctx)
         try:
             yield
         finally:
-            _cv_request.reset(token)
-            _cv_app.reset(app_token)
+            _cv_app.reset(token)
 
     if hasattr(generator_or_function, "__aiter__"):
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import sys
 from asyncio import wrap_future
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import ContextVar, Token
 from threading import Lock, get_ident
 from types import MethodType
-from typing import IO, TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 from warnings import warn_explicit
+from weakref import proxy
 
 import markupsafe
 from jinja2.utils import htmlsafe_json_dumps
@@ -24,11 +25,12 @@ from werkzeug.exceptions import NotFound
 from werkzeug.utils import secure_filename
 
 from .concurrency import current_walk
-from .ctx import AppContext, RequestContext
-from .globals import _cv_app, _cv_request
+from .ctx import AppContext
+from .globals import _cv_app, request_context
 from .json import dumps
 from .json.provider import DefaultJSONProvider, _default
-from .middleware import Layer
+from .middleware.layer import Layer, Route
+from .observed import changed
 from .scaffold import LegacyAttribute, Scaffold
 from .typing import Receive, Scope, Send
 
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from .app import Flask
     from .blueprints import Blueprint, BlueprintSetupState
 
-C = TypeVar("C", bound="AppContext | RequestContext")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -132,30 +133,31 @@ def safe_join(directory: str, *pathnames: str) -> str:
 # -- context stacks -----------------------------------------------------------------------------
 
 
-class ContextStack(Generic[C]):
+class ContextStack:
     """The contexts of one kind as the stack that they were kept on.
 
-    :param variable: holds the active context, which is the top.
+    :param name: of the stack.
+    :param top: the active context of that kind, None without one.
     """
 
-    def __init__(self, variable: ContextVar[C]) -> None:
-        self._variable = variable
-        self._pushed: ContextVar[tuple[tuple[C, Token[C]], ...]] = ContextVar(
-            f"{variable.name}.pushed", default=()
+    def __init__(self, name: str, top: Callable[[], AppContext | None]) -> None:
+        self._top = top
+        self._pushed: ContextVar[tuple[tuple[AppContext, Token[AppContext]], ...]] = ContextVar(
+            f"asyncflask.{name}", default=()
         )
 
     @property
-    def top(self) -> C | None:
+    def top(self) -> AppContext | None:
         """The active context, None without one. Other attributes than its own may be set on it."""
-        return self._variable.get(None)
+        return self._top()
 
-    def push(self, context: C) -> None:
-        """Make a context the active one, and nothing more: the context's own ``push`` also finds the route,
-        and makes `g` available."""
-        token = self._variable.set(context)
+    def push(self, context: AppContext) -> None:
+        """Make a context the active one, and nothing more: the context's own ``push`` also finds the route."""
+        context._settle(_cv_app.get(None))
+        token = _cv_app.set(context)
         self._pushed.set((*self._pushed.get(), (context, token)))
 
-    def pop(self) -> C | None:
+    def pop(self) -> AppContext | None:
         """Make the context before it active again, without running teardown functions.
 
         :returns: the one that was active, None without one.
@@ -171,7 +173,7 @@ class ContextStack(Generic[C]):
                 " ends; for one that was pushed with its own 'push()', call its own 'pop()'."
             )
         self._pushed.set(pushed[:-1])
-        self._variable.reset(pushed[-1][1])
+        _cv_app.reset(pushed[-1][1])
         return context
 
     def __ident_func__(self) -> int:
@@ -181,16 +183,9 @@ class ContextStack(Generic[C]):
         return get_ident() if context is None else id(context)
 
 
-class RequestContextStack(ContextStack[RequestContext]):
-    """The request contexts. They had a `g` as well, that of the application context."""
-
-    @property
-    def top(self) -> RequestContext | None:
-        context = _cv_request.get(None)
-        if context is not None:
-            app_context = _cv_app.get(None)
-            context.g = None if app_context is None else app_context.g  # type: ignore[attr-defined]
-        return context
+def _top_app_ctx() -> AppContext | None:
+    ctx = _cv_app.get(None)
+    return None if ctx is None else ctx.app_ctx
 
 
 # -- before the first request -------------------------------------------------------------------
@@ -223,8 +218,7 @@ def first_request_funcs(app: Flask) -> list[Callable[[], Any]]:
 
 def _set_first_request_funcs(app: Flask, funcs: list[Callable[[], Any]]) -> None:
     app._legacy = {**app._legacy, "before_first_request_funcs": funcs}
-    if not app.got_first_request:
-        app._layers = app._direct = None  # with a lifespan they are there since the server has started
+    changed()
 
 
 _among_first_request_funcs: ContextVar[bool] = ContextVar("asyncflask.first_request_funcs", default=False)
@@ -237,32 +231,33 @@ class FirstRequestMiddleware:
     request calls all of them again.
     """
 
-    def __init__(self, app: Layer, flask: Flask) -> None:
+    def __init__(self, app: Layer, once: _Once) -> None:
         self.app = app
-        self.flask = flask
-        self._done = False
+        self.once = once
+
+    @classmethod
+    def around(cls, app: Layer, route: Route) -> Layer:
+        once = route.flask.__dict__.setdefault("_first_request_functions", _Once(route.flask))
+        return app if once.done else cls(app, once)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        # A request that one of the functions makes cannot wait for them to be done.
+        if not _among_first_request_funcs.get():
+            await self.once.run()
+        return await self.app(scope, receive, send)
+
+
+class _Once:
+    def __init__(self, flask: Flask) -> None:
+        self.flask = proxy(flask)
+        self.done = False
         self._lock = Lock()
         # None of asyncio's: requests may be on different loops, as those of test clients are.
         self._running: Future[None] | None = None
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
-        # A request that one of the functions makes cannot wait for them to be done.
-        if self._done or scope["type"] != "http" or _among_first_request_funcs.get():
-            return self.app(scope, receive, send)
-        return self._call_first(scope, receive, send)
-
-    async def _call_first(self, scope: Scope, receive: Receive, send: Send) -> Any:
-        ctx = _cv_request.get()
-        if ctx.failed is None:
-            try:
-                await self._run_once()
-            except Exception as error:
-                ctx.failed = error  # raised where it is answered
-        return await self.app(scope, receive, send)
-
-    async def _run_once(self) -> None:
+    async def run(self) -> None:
         walk = current_walk()
-        while not self._done:
+        while not self.done:
             mine: Future[None] = Future()
             mine.set_running_or_notify_cancel()  # so that nobody who waits for it can cancel it
             with self._lock:
@@ -274,7 +269,7 @@ class FirstRequestMiddleware:
                 await wrap_future(other)
                 continue
             try:
-                await walk.uncancelled(self._call_all())
+                await self._call_all()
             finally:
                 self._running = None
                 mine.set_result(None)
@@ -284,7 +279,8 @@ class FirstRequestMiddleware:
         try:
             for func in first_request_funcs(self.flask):
                 await current_walk().call(func)
-            self._done = True
+            self.done = True
+            changed()  # the layer is no longer wanted
         finally:
             _among_first_request_funcs.reset(token)
 
@@ -338,7 +334,7 @@ class CodecJSONProvider(DefaultJSONProvider):
 
     def _codec(self, name: str) -> Any:
         codec = None
-        ctx = _cv_request.get(None)
+        ctx = request_context()
         if ctx is not None and ctx.app.json is self and ctx.request.blueprint is not None:
             blueprint = ctx.app.blueprints.get(ctx.request.blueprint)
             codec = None if blueprint is None else _codec_of(blueprint, name)
@@ -392,11 +388,11 @@ _ATTRIBUTES = {
 
 _STACKS = {
     "_app_ctx_stack": (
-        ContextStack(_cv_app),
+        ContextStack("app_ctx_stack", _top_app_ctx),
         "use 'current_app' and 'g', and 'has_app_context()' to ask whether they are there",
     ),
     "_request_ctx_stack": (
-        RequestContextStack(_cv_request),
+        ContextStack("request_ctx_stack", request_context),
         "use 'request' and 'session', 'g' for attributes of your own, and 'has_request_context()' to ask"
         " whether they are there",
     ),

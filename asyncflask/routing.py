@@ -25,6 +25,7 @@ from werkzeug.routing.matcher import State
 
 from .environ import route_path
 from .lazy import lazy
+from .observed import changed
 from .typing import Scope
 
 
@@ -128,7 +129,7 @@ class IntegerConverter(WerkzeugIntegerConverter):
 
 
 class Map(WerkzeugMap):
-    """The rules of an application; counts its changes."""
+    """The rules of an application, whose changes are noticed and counted."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.version = 0
@@ -136,8 +137,9 @@ class Map(WerkzeugMap):
         self.converters["int"] = IntegerConverter
 
     def add(self, rulefactory: Any) -> None:
-        self.version += 1
         super().add(rulefactory)
+        self.version += 1
+        changed()
 
 
 _Convert = Callable[[str], Any]
@@ -152,19 +154,18 @@ class Target:
         "is_plain",
         "methods",
         "only",
-        "route",
         "rule",
         "runs_user_code",
-        "stream",
+        "stack",
         "websocket",
     )
 
     def __init__(self, rule: WerkzeugRule, url_map: WerkzeugMap) -> None:
         self.rule = rule
-        self.route = getattr(rule, "route", None)
+        #: The layers for its requests, once made.
+        self.stack: Any = None
         self.methods = rule.methods
         self.websocket = rule.websocket
-        self.stream: bool = getattr(rule, "stream", False)
         self.defaults = dict(rule.defaults or {})
         self.converters: list[tuple[str, _Convert | None]] = []
         self.runs_user_code = False
@@ -241,25 +242,26 @@ NOWHERE: Any = type("NOWHERE", (), {"__repr__": lambda self: "NOWHERE"})()
 class RouteMatcher:
     """Matches paths against the rules of a map, as long as nothing out of the ordinary comes of it.
 
-    :param url_map: the rules. Rules that are added later are taken in.
+    :param url_map: the rules, as they are now.
     :param subdomains: whether the host takes part in the matching; then it is left to Werkzeug.
     """
 
     def __init__(self, url_map: Map, subdomains: bool) -> None:
-        self._url_map = url_map
-        self._subdomains = subdomains
-        self._version = -1
+        url_map.update()
         self._root: _Node | None = None
         self._static: dict[str, dict[str, Found]] = {}
         self._by_prefix: dict[str, _Node] = {}
         #: Whether matching may call converters that are not Werkzeug's.
-        self.runs_user_code = False
+        self.runs_user_code = not all(map(_is_builtin, url_map.converters.values()))
+        # Rules for other domains would be reached through a dynamic part of the host.
+        domain = url_map._matcher._root.static.get(url_map.default_subdomain or "")
+        if not subdomains and domain is not None and not url_map._matcher._root.dynamic:
+            self._root = _Node(domain, url_map)
+            self._collect_static(self._root, ())
 
     def match(self, path: str, method: str, websocket: bool = False) -> Any:
         """The rule for a path and the texts of its variables, `NOWHERE`, or None when Werkzeug has to be
         asked."""
-        if self._version != self._url_map.version:
-            self._compile()
         methods = self._static.get(path)
         if methods is not None and not websocket:
             found = methods.get(method)
@@ -317,23 +319,6 @@ class RouteMatcher:
                         return target, tuple(map(match.group, groups))
                 return None
         return None
-
-    def _compile(self) -> None:
-        url_map = self._url_map
-        self._version = url_map.version
-        url_map.update()
-        self.runs_user_code = not all(map(_is_builtin, url_map.converters.values()))
-        self._root = None
-        self._static = {}
-        self._by_prefix = {}
-        if self._subdomains:
-            return
-        domain = url_map._matcher._root.static.get(url_map.default_subdomain or "")
-        # Rules for other domains would be reached through a dynamic part of the host.
-        if domain is None or url_map._matcher._root.dynamic:
-            return
-        self._root = _Node(domain, url_map)
-        self._collect_static(self._root, ())
 
     def _collect_static(self, node: _Node, parts: tuple[str, ...]) -> None:
         """Note the rules without variables: of two with the same path the first one that accepts the

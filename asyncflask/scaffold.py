@@ -20,6 +20,7 @@ from werkzeug.utils import cached_property
 from .concurrency import is_async
 from .globals import current_app
 from .helpers import get_root_path, send_from_directory
+from .observed import ObservedDict, Registry
 from .typing import AppOrBlueprintKey
 
 if TYPE_CHECKING:
@@ -104,22 +105,20 @@ class Scaffold:
         #: The folder of the module on disk.
         self.root_path = root_path
         #: Views by endpoint.
-        self.view_functions: dict[str, Callable[..., Any]] = {}
+        self.view_functions: dict[str, Callable[..., Any]] = ObservedDict()
         #: Error handlers: ``[blueprint][code][exception class]``.
         self.error_handler_spec: dict[
             AppOrBlueprintKey, dict[int | None, dict[type[Exception], Callable[..., Any]]]
         ] = defaultdict(lambda: defaultdict(dict))
-        self.before_request_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = defaultdict(list)
-        self.after_request_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = defaultdict(list)
-        self.teardown_request_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = defaultdict(list)
-        self.before_websocket_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = defaultdict(list)
-        self.after_websocket_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = defaultdict(list)
-        self.teardown_websocket_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = defaultdict(list)
-        self.template_context_processors: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = defaultdict(
-            list
-        )
-        self.url_value_preprocessors: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = defaultdict(list)
-        self.url_default_functions: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = defaultdict(list)
+        self.before_request_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = Registry()
+        self.after_request_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = Registry()
+        self.teardown_request_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = Registry()
+        self.before_websocket_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = Registry()
+        self.after_websocket_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = Registry()
+        self.teardown_websocket_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = Registry()
+        self.template_context_processors: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = Registry()
+        self.url_value_preprocessors: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = Registry()
+        self.url_default_functions: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = Registry()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"

@@ -11,18 +11,29 @@ from typing import Any, TypeVar
 
 from blinker import ANY, NamedSignal, Namespace
 
+from .observed import changed
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Signal(NamedSignal):
-    """One of the framework's signals."""
-
-    #: Whether any of them has ever had a receiver: one question for the hot path instead of ten.
-    in_use = False
+    """One of the framework's signals. Where nobody listens nothing is sent."""
 
     def connect(self, receiver: F, sender: Any = ANY, weak: bool = True) -> F:
-        Signal.in_use = True
-        return super().connect(receiver, sender, weak)
+        try:
+            return super().connect(receiver, sender, weak)
+        finally:
+            changed()
+
+    def disconnect(self, receiver: Callable[..., Any], sender: Any = ANY) -> None:
+        try:
+            super().disconnect(receiver, sender)
+        finally:
+            changed()
+
+    def has_receivers(self, sender: Any) -> bool:
+        """Whether anybody listens to what `sender` sends."""
+        return bool(self.receivers) and any(True for _ in self.receivers_for(sender))
 
 
 # For the framework's own signals; an extension has a namespace of its own.

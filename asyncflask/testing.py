@@ -23,7 +23,7 @@ from werkzeug.wrappers import Request as BaseRequest
 from werkzeug.wsgi import get_current_url
 
 from .cli import ScriptInfo
-from .ctx import AppContext, RequestContext
+from .ctx import AppContext
 from .environ import scope_from_environ
 from .sessions import SessionMixin
 from .testing_websocket import (
@@ -250,8 +250,8 @@ class FlaskClient(Client):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.preserve_context = False
-        self._new_contexts: list[AppContext | RequestContext] = []
-        self._contexts: list[AppContext | RequestContext] = []
+        self._new_contexts: list[AppContext] = []
+        self._contexts: list[AppContext] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
         self._state: dict[str, Any] | None = None
@@ -262,10 +262,10 @@ class FlaskClient(Client):
             "HTTP_USER_AGENT": f"Werkzeug/{version('werkzeug')}",
         }
 
-    def keep(self, *contexts: AppContext | RequestContext) -> None:
-        """Called by the application at the end of a request, with its contexts."""
+    def keep(self, context: AppContext) -> None:
+        """Called by the application at the end of a request, with its context."""
         if self.preserve_context:
-            self._new_contexts.extend(contexts)
+            self._new_contexts.append(context)
 
     # -- requests -------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from werkzeug.routing import BuildError, MapAdapter
 
 from .environ import route_path
-from .globals import _cv_app, _cv_request
+from .globals import _cv_app, request_context
 
 if TYPE_CHECKING:
     from .app import Flask
@@ -101,7 +101,7 @@ def build_url(
     external: bool | None,
 ) -> str:
     """`Flask.url_for`, in all its generality."""
-    ctx = _cv_request.get(None)
+    ctx = request_context()
     if ctx is not None:
         adapter = ctx.url_adapter
         if endpoint[:1] == ".":

@@ -15,6 +15,8 @@ from typing import IO, TYPE_CHECKING, Any, AnyStr, TypeGuard, cast
 from werkzeug.http import http_date
 from werkzeug.utils import get_content_type
 
+from ..observed import changed
+
 if TYPE_CHECKING:
     from ..app import Flask
     from ..wrappers import Response
@@ -106,11 +108,6 @@ def _content_type(mimetype: str) -> str:
     return get_content_type(mimetype, "utf-8")
 
 
-@lru_cache(8)
-def _raw_content_type(mimetype: str) -> bytes:
-    return _content_type(mimetype).encode()
-
-
 class _Encoder(json.JSONEncoder):
     """A `json.JSONEncoder` that is made once and used for many values.
 
@@ -183,6 +180,7 @@ class DefaultJSONProvider(JSONProvider):
     def __setattr__(self, name: str, value: Any) -> None:
         if name in ("dumps", "loads", "response"):
             super().__setattr__("_is_patched", True)
+            changed()
         super().__setattr__(name, value)
 
     # The settings that an encoder was made with, and the encoder: for json's usual separators, and compact.
@@ -248,8 +246,11 @@ class DefaultJSONProvider(JSONProvider):
         :param kwargs: the items of a dict. Without any argument the value is None.
         :raises TypeError: when there are both, or a value cannot be serialized.
         """
-        body = self.response_body(self._prepare_response_obj(args, kwargs))
-        return self._app.response_class.of(body, _content_type(self.mimetype))
+        return self.response_of(self._prepare_response_obj(args, kwargs))
+
+    def response_of(self, obj: Any) -> Response:
+        """The response with one value."""
+        return self._app.response_class.of(self.response_body(obj), _content_type(self.mimetype))
 
     def response_body(self, obj: Any) -> bytes:
         """The body of `response`."""
@@ -261,16 +262,13 @@ class DefaultJSONProvider(JSONProvider):
             text = self.dumps(obj, **_COMPACT)
         return f"{text}\n".encode()
 
-    def response_content_type(self) -> bytes:
-        """The content type of `response`."""
-        return _raw_content_type(self.mimetype)
-
 
 def answers_as_default(provider: JSONProvider) -> TypeGuard[DefaultJSONProvider]:
-    """Whether a dict's `response` is its `response_body` with `response_content_type`, and nothing else."""
+    """Whether a dict's `response` is its `response_of`, and nothing else."""
     kind: type[JSONProvider] = type(provider)
     return (
         issubclass(kind, DefaultJSONProvider)
         and kind.response is DefaultJSONProvider.response
         and kind._prepare_response_obj is JSONProvider._prepare_response_obj
+        and not provider._is_patched
     )

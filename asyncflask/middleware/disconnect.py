@@ -7,15 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import Context
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ..body import MEMORY_SIZE
-from ..concurrency import Walk, current_walk, outside
+from ..concurrency import Walk, outside
 from ..typing import Message, Receive, Send
-from ..wrappers import Request
-
-if TYPE_CHECKING:
-    from ..ctx import RequestContext
 
 
 class Connection:
@@ -97,28 +93,34 @@ class Connection:
             self._watcher.cancel()
             self._watcher = None  # which refers back to this, as long as it keeps how it has ended
 
-    def take_back_cancellation(self) -> None:
+    async def take_back_cancellation(self) -> None:
         """Let the task go on: what was to be cancelled in it has ended."""
         if self._is_cancelled and self._task is not None:
-            self._task.uncancel()
+            self._is_cancelled = False
+            try:
+                await asyncio.sleep(0)  # it may be on its way still
+            except asyncio.CancelledError:
+                if self._task.cancelling() > 1:
+                    raise  # somebody else's, too
+            finally:
+                self._task.uncancel()
 
 
 @asynccontextmanager
-async def until_disconnect(request: Request, receive: Receive, send: Send) -> AsyncIterator[Connection]:
+async def until_disconnect(ctx: Any, receive: Receive, send: Send) -> AsyncIterator[Connection]:
     """Cancel the task inside of the block, once, when the client goes away."""
     connection = Connection(receive, send)
-    connection.watch(current_walk().server_context)
-    request.body.use(connection.receive)
+    connection.watch(ctx.walk.server_context)
+    ctx.request.body.use(connection.receive)
     try:
         yield connection
-    except asyncio.CancelledError:
-        connection.take_back_cancellation()
-        raise
     finally:
         connection.stop()
+        ctx.lost = connection.lost
+        await connection.take_back_cancellation()
 
 
-def watch_client(ctx: RequestContext, walk: Walk) -> None:
+def watch_client(ctx: Any, walk: Walk) -> None:
     """A view has begun to wait: cancel it, once, when its client goes away.
 
     While its body arrives, whoever reads that is told; and two at a time cannot receive. So a view that takes
@@ -134,16 +136,16 @@ def watch_client(ctx: RequestContext, walk: Walk) -> None:
         request.body.on_complete = partial(connection.watch, walk.server_context)
 
 
-def end_watch(ctx: RequestContext) -> None:
+async def end_watch(ctx: Any) -> None:
     """The view has ended."""
     connection = ctx.connection
     if connection is not None:
         connection.stop()
-        connection.take_back_cancellation()
         ctx.lost = connection.lost
         ctx.connection = None
         if ctx.request._opened_body is not None:
             ctx.request._opened_body.on_complete = None
+        await connection.take_back_cancellation()
 
 
 async def _nowhere(message: Message) -> None:

@@ -11,31 +11,79 @@ from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServe
 from werkzeug.routing import RoutingException
 
 from ..concurrency import current_walk, is_async
-from ..globals import _cv_request
+from ..globals import _cv_app
 from ..signals import got_request_exception
 from ..typing import Receive, Scope, Send
-from . import Layer, overridden
+from .finalize import finalize_request
+from .layer import Layer, Route, overridden
 from .signals import emit
 
 if TYPE_CHECKING:
     from ..app import Flask
 
 
-class ErrorMiddleware:
-    """Lets the registered error handlers answer what hooks and views raise.
+class UnhandledErrorMiddleware:
+    """Answers what nobody has handled: with what the handler for 500 gives, or a plain 500."""
 
-    What no handler takes goes on outwards, to `handle_exception`.
-    """
-
-    def __init__(self, app: Layer, flask: Flask) -> None:
+    def __init__(self, app: Layer, route: Route) -> None:
         self.app = app
-        self.flask = flask
+        self.flask = route.flask
+        self.replaced = route.overridden("handle_exception")
+
+    @classmethod
+    def around(cls, app: Layer, route: Route) -> Layer:
+        return cls(app, route)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        try:
+            return await self.app(scope, receive, send)
+        except Exception as error:
+            ctx: Any = _cv_app.get()
+            if ctx.has_started:
+                raise  # there is an answer already
+            ctx.error = error
+            if self.replaced is not None:
+                return await current_walk().call(self.replaced, error)
+            return await answer_unhandled(ctx, error)
+
+
+class ErrorHandlerMiddleware:
+    """Lets the registered error handlers answer what hooks and views raise. What no handler takes goes on
+    outwards."""
+
+    def __init__(self, app: Layer, route: Route) -> None:
+        self.app = app
+        self.flask = route.flask
+
+    @classmethod
+    def around(cls, app: Layer, route: Route) -> Layer:
+        return cls(app, route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         try:
             return await self.app(scope, receive, send)
         except Exception as error:
             return await answer_error(self.flask, error)
+
+
+class FailedMatching:
+    """The innermost callable of a request whose URL could not be matched since a converter has failed."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        raise self.error
+
+
+async def answer_unhandled(ctx: Any, error: Exception) -> Any:
+    """The response to an exception that no handler took."""
+    flask = ctx.app
+    value = await handle_exception(flask, error)
+    replaced = overridden(flask, "finalize_request")
+    if replaced is not None:
+        return await current_walk().call(replaced, value, from_error_handler=True)
+    return await finalize_request(ctx, value, from_error_handler=True)
 
 
 def answer_error(app: Flask, error: Exception) -> Awaitable[Any]:
@@ -56,7 +104,7 @@ async def handle_user_exception(app: Flask, error: Exception) -> Any:
         if replaced is not None:
             return await current_walk().call(replaced, error)
         return await handle_http_exception(app, error)
-    handler = app._find_error_handler(error, _cv_request.get().request.blueprints)
+    handler = app._find_error_handler(error, _cv_app.get().request.blueprints)
     if handler is not None:
         return await current_walk().call(handler, error)
     if isinstance(error, StarletteHTTPException):
@@ -72,7 +120,7 @@ async def handle_http_exception(app: Flask, error: HTTPException) -> Any:
     # Without a code it carries a response to be sent as it is; routing exceptions are not errors.
     if error.code is None or isinstance(error, RoutingException):
         return error
-    handler = app._find_error_handler(error, _cv_request.get().request.blueprints)
+    handler = app._find_error_handler(error, _cv_app.get().request.blueprints)
     if handler is None:
         return error
     walk = current_walk()
@@ -117,7 +165,7 @@ async def handle_exception(app: Flask, error: Exception) -> Any:
         raise error
     app.log_exception((type(error), error, error.__traceback__))
     server_error = InternalServerError(original_exception=error)
-    handler = app._find_error_handler(server_error, _cv_request.get().request.blueprints)
+    handler = app._find_error_handler(server_error, _cv_app.get().request.blueprints)
     if handler is not None:
         return await current_walk().call(handler, server_error)
     return server_error

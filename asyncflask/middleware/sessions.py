@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from itsdangerous import BadData
 
 from ..concurrency import current_walk
-from ..ctx import RequestContext
-from ..globals import _cv_request
+from ..ctx import AppContext
+from ..globals import _cv_app
 from ..sessions import SecureCookieSessionInterface, SessionInterface
 from ..typing import Receive, Scope, Send
-from . import Layer
+from .layer import SENT, Layer, Route
 
 if TYPE_CHECKING:
     from ..app import Flask
@@ -20,30 +19,61 @@ if TYPE_CHECKING:
 
 
 class SessionMiddleware:
-    """Opens the session with the application's `session_interface`.
+    """Opens the session with the application's `session_interface`, and saves it into the response.
 
     The signed cookie is only read when somebody uses the session. An interface
     of the application's own may have effects, or wait for a store: it is called
     for every request, in the thread if it is sync.
     """
 
-    def __init__(self, app: Layer, flask: Flask) -> None:
+    def __init__(self, app: Layer, route: Route) -> None:
         self.app = app
-        self.flask = flask
+        self.flask = route.flask
+        self.opens_first = not is_lazy(route.flask.session_interface)
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
-        interface = self.flask.session_interface
-        if type(interface) is SecureCookieSessionInterface or is_lazy(interface):
-            return self.app(scope, receive, send)
-        return self._open_first(scope, receive, send)
+    @classmethod
+    def around(cls, app: Layer, route: Route) -> Layer:
+        if route.overridden("finalize_request") or route.overridden("process_response"):
+            cls = SessionOpeningMiddleware
+        flask = route.flask
+        never_saved = cls is SessionOpeningMiddleware or not flask.secret_key
+        return app if is_lazy(flask.session_interface) and never_saved else cls(app, route)
 
-    async def _open_first(self, scope: Scope, receive: Receive, send: Send) -> Any:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        ctx: Any = _cv_app.get()
+        if self.opens_first and ctx._session is None:
+            await self.open(ctx)
+        response = await self.app(scope, receive, send)
+        if response is SENT or not has_session_to_save(self.flask, ctx):
+            return response
+        return await self.process(ctx, response)
+
+    async def open(self, ctx: Any) -> None:
+        """Open the session before anybody asks for it."""
         interface = self.flask.session_interface
-        ctx = _cv_request.get()
+        session = await current_walk().call(interface.open_session, self.flask, ctx.request)
+        ctx._session = interface.make_null_session(self.flask) if session is None else session
+
+    async def process(self, ctx: Any, response: Any) -> Any:
+        """The response, with what the session adds to it."""
+        if response is not SENT and has_session_to_save(self.flask, ctx):
+            await save_session(self.flask, ctx, response)
+        return response
+
+
+class SessionOpeningMiddleware(SessionMiddleware):
+    """Opens the session; it is saved by the application's own `process_response`, or by the framework's when that
+    calls it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        ctx: Any = _cv_app.get()
         if ctx._session is None:
-            session = await current_walk().call(interface.open_session, self.flask, ctx.request)
-            ctx._session = interface.make_null_session(self.flask) if session is None else session
+            await self.open(ctx)
         return await self.app(scope, receive, send)
+
+    async def process(self, ctx: Any, response: Any) -> Any:
+        """The response, unchanged."""
+        return response
 
 
 def is_lazy(interface: SessionInterface) -> bool:
@@ -55,7 +85,7 @@ def is_lazy(interface: SessionInterface) -> bool:
     )
 
 
-def has_session_to_save(app: Flask, ctx: RequestContext) -> bool:
+def has_session_to_save(app: Flask, ctx: AppContext) -> bool:
     """Whether `save_session` may have something to do."""
     if ctx._session is not None:
         return True
@@ -67,7 +97,7 @@ def has_session_to_save(app: Flask, ctx: RequestContext) -> bool:
     return cookies is not None and app.config["SESSION_REFRESH_EACH_REQUEST"] and may_be_session(app, ctx)
 
 
-def may_be_session(app: Flask, ctx: RequestContext) -> bool:
+def may_be_session(app: Flask, ctx: AppContext) -> bool:
     """Whether the session's cookie may be among those that the client has sent."""
     request = ctx.request
     if len(request.raw_headers) != len(request.scope["headers"]):
@@ -77,7 +107,7 @@ def may_be_session(app: Flask, ctx: RequestContext) -> bool:
     )
 
 
-async def save_session(app: Flask, ctx: RequestContext, response: Response) -> None:
+async def save_session(app: Flask, ctx: AppContext, response: Response) -> None:
     """Let the session interface add the session to the response."""
     interface = app.session_interface
     if ctx._session is None:
@@ -91,7 +121,7 @@ async def save_session(app: Flask, ctx: RequestContext, response: Response) -> N
         await current_walk().call(interface.save_session, app, ctx._session, response)
 
 
-def take_over_session(app: Flask, ctx: RequestContext, response: Response) -> None:
+def take_over_session(app: Flask, ctx: AppContext, response: Response) -> None:
     """Let what a mounted application has stored in a session cookie that is this application's, too, be in
     this application's session, besides what was changed here: of two cookies of a name the first is lost.
 

@@ -16,9 +16,9 @@ from werkzeug.http import HTTP_STATUS_CODES, remove_entity_headers
 from werkzeug.wrappers import Response as ResponseBase
 
 from .. import json
-from ..concurrency import Walk, active_walk, current_walk, inner_walk, is_async, outside
+from ..concurrency import active_walk, current_walk, inner_walk, is_async, outside
 from ..environ import environ_from_scope
-from ..globals import _cv_request, current_app
+from ..globals import _cv_app, current_app
 from ..helpers import CONTROLS
 from ..lazy import lazy
 from ..threads import shared_pool
@@ -89,6 +89,16 @@ class Response(ResponseBase):
         response._only_content_type = content_type
         return response
 
+    @classmethod
+    def html(cls, text: str) -> Response:
+        """`of` for a view's text, for this class itself."""
+        if cls.default_mimetype != "text/html":
+            return cls(text)
+        response = cls.__new__(cls)
+        response.response = [text.encode()]
+        response._only_content_type = "text/html; charset=utf-8"
+        return response
+
     @lazy
     def headers(self) -> Headers:
         """The headers."""
@@ -125,7 +135,7 @@ class Response(ResponseBase):
             # Around the application rather than inside of it: nobody else closes it.
             walk = inner_walk(shared_pool())
             walk.server_context = copy_context()
-            await walk.run(self._send_and_close(walk, scope, receive, send))
+            await walk.run(self.send_and_close(scope, receive, send))
             return
         status = self._status_code
         if not 200 <= status < 600:
@@ -176,14 +186,16 @@ class Response(ResponseBase):
                 await self._send_sync(send)
         await send({"type": "http.response.body", "body": b""})
 
-    async def _send_and_close(self, walk: Walk, scope: Scope, receive: Receive, send: Send) -> None:
+    async def send_and_close(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response from within a walk, and close it."""
+
         async def send_outside(message: Message) -> None:
             await outside(lambda: send(message))
 
         try:
             await self(scope, receive, send_outside)
         finally:
-            await walk.uncancelled(self.aclose())
+            await self.aclose()
 
     async def _send_async(self, send: Send) -> None:
         chunks = cast(AsyncIterator[Any], self.response)
@@ -225,7 +237,7 @@ class Response(ResponseBase):
             self.headers = Headers(self.headers)  # somebody has put a dict there
         items: list[tuple[str, str]] = self.headers._list
         if self._has_own_headers or self.autocorrect_location_header:
-            environ = environ_from_scope(scope or _cv_request.get().request.scope, None)
+            environ = environ_from_scope(scope or _cv_app.get().request.scope, None)
             items = self.get_wsgi_headers(environ)._list
         has_length = not self.automatically_set_content_length
         if status == 304 or status < 200 or status == 204:
@@ -290,7 +302,7 @@ class Response(ResponseBase):
                     await close()
                 else:
                     await walk.call(close)
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
                 errors.append(error)
         if self._has_own_close:
             self._on_close, self.response = (), []  # done; what is left is the subclass's own

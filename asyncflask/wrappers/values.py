@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from ..concurrency import is_async
 from ..globals import request
+from ..json.provider import answers_as_default
 from .response import Response, check_status
 
 if TYPE_CHECKING:
@@ -23,12 +24,27 @@ _ALLOWED = (
 )
 
 
+def quick_conversions(app: Flask) -> dict[type, Callable[[Any], Response]]:
+    """What makes a response of a value, for types of which that is known beforehand; as `make_response` does."""
+    cls = app.response_class
+    if app._replacement_of("make_response") is not None:
+        return {}
+    if cls is not Response or Response.default_mimetype != "text/html":
+        return {cls: _same}
+    conversions: dict[type, Callable[[Any], Response]] = {Response: _same, str: Response.html}
+    if answers_as_default(app.json):
+        conversions[dict] = conversions[list] = app.json.response_of
+    return conversions
+
+
+def _same(response: Response) -> Response:
+    return response
+
+
 def make_response(app: Flask, rv: Any) -> Response:
     """See `Flask.make_response`."""
     status: Any = None
     headers: Any = None
-    if type(rv) is str and app.response_class is Response and Response.default_mimetype == "text/html":
-        return Response.of(rv.encode(), "text/html; charset=utf-8")
     if isinstance(rv, tuple):
         if len(rv) == 3:
             rv, status, headers = rv

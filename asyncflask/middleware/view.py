@@ -1,0 +1,153 @@
+"""The innermost callable of a request: it calls the view, or says what was wrong with the URL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from ..bridge import bridged
+from ..concurrency import _inner_walk, is_async, is_awaitable
+from ..globals import _cv_app
+from ..typing import Receive, Scope, Send
+from .body import receive_rest
+from .disconnect import end_watch
+from .layer import Layer, Route
+from .overridden import OverriddenView
+
+
+def view_of(route: Route) -> Layer:
+    """What answers the requests of a route."""
+    replaced = route.overridden("dispatch_request")
+    if replaced is not None and not route.is_websocket:
+        return OverriddenView(replaced)
+    return own_view_of(route)
+
+
+def own_view_of(route: Route) -> Layer:
+    """`view_of` where the application has no `dispatch_request` of its own."""
+    if not route.leads_on:
+        return RoutingError(route)
+    if route.is_websocket:
+        return WebsocketView(route)
+    if route.is_automatic_options:
+        return AutomaticOptions(route)
+    if route.view is None:
+        return MissingView(route)
+    if is_async(route.view):
+        return AsyncView(route.view)
+    return SyncView(route.view) if getattr(route.rule, "blocking", True) else LoopView(route.view)
+
+
+class AsyncView:
+    """An ``async def`` view, on the event loop."""
+
+    def __init__(self, view: Callable[..., Any]) -> None:
+        self.view = view
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        ctx: Any = _cv_app.get()
+        walk = _inner_walk.get() or ctx.walk
+        if walk.in_thread:
+            await walk.to_loop()
+        arguments = ctx.request.view_args
+        coroutine = self.view(**arguments) if arguments else self.view()
+        walk.on_wait = ctx
+        try:
+            return await (bridged(coroutine) if walk.is_bridged else coroutine)
+        finally:
+            walk.on_wait = None
+            if ctx.connection is not None:
+                await end_watch(ctx)
+
+
+class SyncView:
+    """A ``def`` view, in a worker thread. It may be a decorator around an ``async def``, whose coroutine it
+    returns: that is awaited on the event loop."""
+
+    def __init__(self, view: Callable[..., Any]) -> None:
+        self.view = view
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        ctx: Any = _cv_app.get()
+        walk = _inner_walk.get() or ctx.walk
+        if not walk.in_thread:
+            await walk.to_thread()
+        value = self.view(**ctx.request.view_args)
+        if type(value) is str or not is_awaitable(value):
+            return value
+        walk.on_wait = ctx
+        try:
+            await receive_rest(ctx.request, walk, value)
+            return await walk.awaited(value)
+        finally:
+            walk.on_wait = None
+            if ctx.connection is not None:
+                await end_watch(ctx)
+
+
+class LoopView:
+    """A ``def`` view declared with ``blocking=False``, on the event loop."""
+
+    def __init__(self, view: Callable[..., Any]) -> None:
+        self.view = view
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        ctx: Any = _cv_app.get()
+        walk = _inner_walk.get() or ctx.walk
+        await walk.to_loop()
+        walk.on_wait = ctx
+        try:
+            value = self.view(**ctx.request.view_args)
+            return await value if is_awaitable(value) else value
+        finally:
+            walk.on_wait = None
+            if ctx.connection is not None:
+                await end_watch(ctx)
+
+
+class WebsocketView:
+    """The view of a websocket, on the event loop, also if it is a decorator around an ``async def``."""
+
+    def __init__(self, route: Route) -> None:
+        self.route = route
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        ctx: Any = _cv_app.get()
+        walk = ctx.walk
+        await walk.to_loop()
+        if self.route.view is None:
+            raise KeyError(self.route.rule.endpoint)
+        value = self.route.view(**(ctx.request.view_args or {}))
+        if walk.is_bridged and isinstance(value, Coroutine):
+            return await bridged(value)
+        return await value if is_awaitable(value) else value
+
+
+class RoutingError:
+    """Raises what was wrong with the URL."""
+
+    def __init__(self, route: Route) -> None:
+        self.flask = route.flask
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        self.flask.raise_routing_exception(_cv_app.get().request)
+
+
+class AutomaticOptions:
+    """Answers OPTIONS with the methods that the path allows."""
+
+    def __init__(self, route: Route) -> None:
+        self.flask = route.flask
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        return self.flask.make_default_options_response()
+
+
+class MissingView:
+    """A rule whose endpoint nobody has registered a view for."""
+
+    def __init__(self, route: Route) -> None:
+        self.route = route
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        raise KeyError(self.route.rule.endpoint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import CancelledError
 from contextlib import suppress
 from contextvars import copy_context
@@ -137,3 +138,6 @@ async def refuse(websocket: Websocket, response: Response) -> None:
         await response(scope, websocket._receive, send_denial)  # type: ignore[arg-type]
     finally:
         await response.aclose()
+    # uvicorn knows that the handshake is answered when the connection has been closed, and logs an error before.
+    for _ in range(2):
+        await asyncio.sleep(0)

@@ -16,7 +16,8 @@ from werkzeug.http import HTTP_STATUS_CODES, remove_entity_headers
 from werkzeug.wrappers import Response as ResponseBase
 
 from .. import json
-from ..concurrency import active_walk, current_walk, inner_walk, is_async, outside
+from ..concurrency import active_walk, current_walk, inner_walk, outside
+from ..ending import Ending
 from ..environ import environ_from_scope
 from ..globals import _cv_app, current_app
 from ..helpers import CONTROLS
@@ -285,30 +286,18 @@ class Response(ResponseBase):
 
         Every one of them is called; the first exception is raised at the end.
         """
-        walk = current_walk()
-        errors: list[BaseException] = []
-        closers: list[Callable[[], Any]] = []
+        ending = Ending(current_walk(), is_cancelled=True)
         body: Any = self.response
-        if isasyncgen(body):
-            closers.append(body.aclose)
+        if hasattr(body, "aclose") and (isasyncgen(body) or not hasattr(body, "close")):
+            await ending.do(body.aclose, shielded=False)
         elif hasattr(body, "close"):
-            closers.append(body.close)
-        elif hasattr(body, "aclose"):
-            closers.append(body.aclose)
-        for close in (*closers, *self._on_close):
-            try:
-                if close == getattr(body, "aclose", None) or is_async(close):
-                    await walk.to_loop()
-                    await close()
-                else:
-                    await walk.call(close)
-            except (Exception, asyncio.CancelledError) as error:
-                errors.append(error)
+            await ending.call(body.close)
+        for close in self._on_close:
+            await ending.call(close)
         if self._has_own_close:
             self._on_close, self.response = (), []  # done; what is left is the subclass's own
-            await walk.call(self.close)
-        if errors:
-            raise errors[0]
+            await ending.call(self.close)
+        ending.raise_first()
 
 
 #: Status lines by their codes.

@@ -20,6 +20,7 @@ import anyio
 import pytest
 
 from asyncflask.concurrency import Walk, current_walk, inner_walk
+from asyncflask.ending import Ending
 from asyncflask.threads import Worker, WorkerPool, current_worker
 from asyncflask.waiting import async_to_sync, run_in_worker, run_sync
 
@@ -456,6 +457,7 @@ class Life:
         self.sync_running = 0
         self.torn_down = 0
         self.finished = False
+        self.met_by_a_cancellation = False
         self.wrong: list[str] = []
         self._lock = threading.Lock()
 
@@ -473,19 +475,30 @@ class Life:
 
     async def async_tear_down(self) -> None:
         self.tear_down()
-        await asyncio.sleep(0.002)
-        await asyncio.sleep(0)
-        self.finished = True
+        try:
+            await asyncio.sleep(0.002)
+            await asyncio.sleep(0)
+            self.finished = True
+        except asyncio.CancelledError:
+            self.met_by_a_cancellation = True
+            raise
 
     def sync_tear_down(self) -> None:
         self.tear_down()
         time.sleep(0.001)
         self.finished = True
 
-    def check(self) -> None:
+    async def end(self, walk: Walk, *functions: Callable[..., Any]) -> None:
+        ending = Ending(walk, is_cancelled=True)
+        await ending.do(walk.settled)
+        for function in functions:
+            await ending.call(function)
+        ending.raise_first()
+
+    def check(self, *, can_be_met: bool = False) -> None:
         assert not self.wrong, self.wrong
         assert self.torn_down == 1
-        assert self.finished, "the teardown was cut short"
+        assert self.finished or (can_be_met and self.met_by_a_cancellation), "the teardown was cut short"
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -549,30 +562,35 @@ def test_cancelled_at_a_moment_it_is_torn_down_once(
                 elif moment == "in a worker":
                     await run_in_worker(pool, cancel_from_thread)
             finally:
-                await walk.uncancelled(end(walk))
-
-        async def end(walk: Walk) -> None:
-            await walk.settled()
-            await walk.call(tear_down_sync if teardown == "sync" else tear_down_async)
+                await life.end(walk, tear_down_sync if teardown == "sync" else tear_down_async)
 
         cancelled = await cancelling.around(walk(pool, body))
         if moment not in ("in the teardown", "in a sync callable"):
             assert cancelled
 
     run_on(kind, main, timeout=10)
-    life.check()
+    life.check(can_be_met=moment == "in the teardown" or way == "repeatedly")
 
 
-def test_a_cancellation_is_raised_once_the_uncancelled_part_is_over(kind: str, pool: WorkerPool) -> None:
+def test_a_cancellation_ends_the_function_that_it_meets_and_no_other(kind: str, pool: WorkerPool) -> None:
     async def main() -> None:
         seen: list[str] = []
 
-        async def part() -> None:
-            await asyncio.sleep(0.02)
-            seen.append("part")
+        async def met() -> None:
+            try:
+                await asyncio.sleep(FOREVER)
+            finally:
+                seen.append("met")
+
+        async def later() -> None:
+            await asyncio.sleep(0.001)
+            seen.append("later")
 
         async def body(walk: Walk) -> None:
-            await walk.uncancelled(part())
+            ending = Ending(walk)
+            for function in (met, later, lambda: seen.append("sync")):
+                await ending.call(function)
+            ending.raise_first()
             seen.append("after")
 
         task = asyncio.create_task(walk(pool, body))
@@ -580,12 +598,12 @@ def test_a_cancellation_is_raised_once_the_uncancelled_part_is_over(kind: str, p
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert seen == ["part"]
+        assert seen == ["met", "later", "sync"]
 
     run_on(kind, main)
 
 
-def test_the_uncancelled_part_can_use_timeouts_of_its_own(kind: str, pool: WorkerPool) -> None:
+def test_what_runs_at_the_end_can_use_timeouts_of_its_own(kind: str, pool: WorkerPool) -> None:
     async def main() -> None:
         seen: list[str] = []
 
@@ -605,7 +623,7 @@ def test_the_uncancelled_part_can_use_timeouts_of_its_own(kind: str, pool: Worke
                 try:
                     await asyncio.sleep(0)
                 finally:
-                    await walk.uncancelled(part())
+                    await Ending(walk, is_cancelled=True).call(part)
 
         await walk(pool, body)
         assert seen == ["asyncio", "anyio"]
@@ -613,7 +631,7 @@ def test_the_uncancelled_part_can_use_timeouts_of_its_own(kind: str, pool: Worke
     run_on(kind, main)
 
 
-def test_the_uncancelled_part_runs_also_after_a_cancellation_in_the_thread(
+def test_what_runs_at_the_end_runs_also_after_a_cancellation_in_the_thread(
     kind: str, pool: WorkerPool
 ) -> None:
     """What is to be released has to be, from the moment on at which a cancellation is only pending."""
@@ -635,7 +653,9 @@ def test_the_uncancelled_part_runs_also_after_a_cancellation_in_the_thread(
             assert task is not None
             await walk.call(block, task)
             # still in the thread: nobody has raised the cancellation yet
-            await walk.uncancelled(part())
+            ending = Ending(walk)
+            await ending.call(part)
+            ending.raise_first()
             seen.append("after")
 
         with pytest.raises(asyncio.CancelledError):
@@ -689,13 +709,13 @@ def test_random_cancellations(kind: str, make_pool: Callable[[int], WorkerPool],
                 for step, seconds in steps:
                     await walk.call(step, life, name, seconds)
             finally:
-                await walk.uncancelled(end(walk))
+                await life.end(
+                    walk, check_name, life.sync_tear_down if teardown == "sync" else life.async_tear_down
+                )
 
-        async def end(walk: Walk) -> None:
-            await walk.settled()
+        def check_name() -> None:
             if variable.get() != name:
                 life.wrong.append(f"{name} was torn down as {variable.get()}")
-            await walk.call(life.sync_tear_down if teardown == "sync" else life.async_tear_down)
 
         cancelling = Cancelling(way)
         asyncio.get_running_loop().call_later(delay, cancelling.cancel)
@@ -710,7 +730,7 @@ def test_random_cancellations(kind: str, make_pool: Callable[[int], WorkerPool],
     run_on(kind, main, timeout=30)
     assert len(lives) == 600
     for life in lives:
-        life.check()
+        life.check(can_be_met=True)
     eventually(lambda: len(pool.threads) <= pool.size, "no thread is left over")
 
 
@@ -752,7 +772,7 @@ def test_a_cancellation_reaches_a_coroutine_that_a_worker_waits_for(kind: str, p
             try:
                 await run_in_worker(pool, async_to_sync(wait, pool))
             finally:
-                await walk.uncancelled(walk.settled())
+                await walk.settled()
 
         task = asyncio.create_task(walk(pool, body))
         await started.wait()
@@ -1169,20 +1189,15 @@ def test_a_sync_callable_that_outlives_its_loop_is_still_torn_down(
     async def async_teardown() -> None:
         await asyncio.sleep(0)
 
-    async def end(walk: Walk) -> None:
-        await walk.call(torn_down.append, "sync")
-        if teardown != "sync":
-            await walk.call(async_teardown)
-
     async def body(walk: Walk) -> None:
         try:
             await walk.call(sync)
             await walk.call(on_loop)
         finally:
-            if teardown == "sync":
-                await end(walk)
-            else:
-                await walk.uncancelled(end(walk))
+            ending = Ending(walk)
+            await ending.call(lambda: torn_down.append("sync"))
+            if teardown != "sync":
+                await ending.call(async_teardown)
 
     asyncio.run_coroutine_threadsafe(walk(pool, body), own.loop)
     assert working.wait(5)
@@ -1211,10 +1226,7 @@ def test_a_walk_that_is_dropped_with_its_loop_is_torn_down(
             await walk.call(thread_name)
             await walk.call(asyncio.sleep, FOREVER)
         finally:
-            if teardown == "sync":
-                await walk.call(torn_down.append, "sync")
-            else:
-                await walk.uncancelled(walk.call(async_teardown))
+            await Ending(walk).call(async_teardown if teardown == "async" else lambda: torn_down.append("sync"))
 
     loop = LOOPS[kind]()
     coroutine = walk(pool, body)

@@ -134,6 +134,8 @@ class Flask(Scaffold):
             "PROVIDE_AUTOMATIC_OPTIONS": True,
             # Whether an async view is cancelled when its client goes away.
             "CANCEL_ON_DISCONNECT": True,
+            # Seconds that a client may send nothing of a body.
+            "BODY_TIMEOUT": 60.0,
             # Seconds that background tasks may go on when the server ends.
             "BACKGROUND_TASK_SHUTDOWN_TIMEOUT": 5.0,
             # The largest number of threads for sync callables.

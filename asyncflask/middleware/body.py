@@ -1,13 +1,14 @@
-"""Receiving what is left of a body before an async view is called, which could not wait for it."""
+"""What is left of a body: received before an async view is called, or left where nobody has asked for it."""
 
 from __future__ import annotations
 
 from collections.abc import Coroutine
 from typing import Any
 
+from ..body import AHEAD_SIZE, Body
 from ..concurrency import Walk, is_async
 from ..globals import _cv_app
-from ..typing import Receive, Scope, Send
+from ..typing import Message, Receive, Scope, Send
 from .layer import Layer, Route
 
 
@@ -47,3 +48,33 @@ async def receive_rest(request: Any, walk: Walk, waiting: Any = None) -> None:
         if isinstance(waiting, Coroutine):
             waiting.close()
         raise
+
+
+#: What is taken of a body that nobody wanted before its connection is closed, in bytes and seconds: a client that
+#: still sends would not get to read the answer.
+DRAINED_SIZE, DRAINED_SECONDS = 512 * 1024, 0.5
+
+
+class UnreadBody:
+    """The `send` for a request whose body has not arrived. If it has not been received by the time of the response,
+    that says that the connection is closed after it (RFC 9112 section 9.3)."""
+
+    def __init__(self, body: Body, send: Send) -> None:
+        self._body = body
+        self._send = send
+        self._is_left = False
+
+    async def __call__(self, message: Message) -> None:
+        body = self._body
+        if message["type"] == "http.response.start":
+            if body.is_small() and not body.complete:
+                await body.drain(AHEAD_SIZE, 0)  # it may be there
+            if not body.complete:
+                self._is_left = True
+                message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+        elif self._is_left and not message.get("more_body", False) and not body.complete:
+            if message.get("body"):
+                await self._send({**message, "more_body": True})
+                message = {"type": "http.response.body", "body": b""}
+            await body.drain(DRAINED_SIZE, DRAINED_SECONDS)
+        await self._send(message)

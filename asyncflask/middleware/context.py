@@ -7,8 +7,9 @@ from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.exceptions import ClientDisconnected
+from werkzeug.exceptions import ClientDisconnected, RequestTimeout
 
+from ..body import nothing_to_receive
 from ..concurrency import ServedWalk, Walk, _inner_walk, is_async, leave_inner_walk, lent_worker, outside
 from ..ctx import ServedContext
 from ..globals import _cv_app
@@ -16,6 +17,7 @@ from ..observed import Setup
 from ..signals import appcontext_pushed, before_render_template, message_flashed, template_rendered
 from ..typing import Receive, Scope, Send
 from ..wrappers import Request, Response
+from .body import UnreadBody
 from .disconnect import until_disconnect
 from .finalize import process_further
 from .layer import SENT
@@ -65,8 +67,13 @@ class ContextMiddleware:
         request._receive = receive
         request._app = flask
         ctx.route = self.app.match(request)
-        if request.has_body and not await self._receive_ahead(ctx):
-            return
+        if request.has_body:
+            if not await receive_ahead(request, ctx.route, send):
+                return
+            if not request.body.complete:
+                walk.is_bridged = True  # `request.form` may have to wait for it
+                if not request.passes_body_on and scope.get("http_version", "1.1")[0] == "1":
+                    send = UnreadBody(request.body, send)
         try:
             try:
                 asked = walk.begin(self.answer(ctx, scope, receive, send))
@@ -157,24 +164,6 @@ class ContextMiddleware:
         async with until_disconnect(ctx, receive, send) as connection:
             await response(scope, connection.receive, connection.send)
 
-    async def _receive_ahead(self, ctx: ServedContext) -> bool:
-        """Receive a small body before the request begins, in the server's own context.
-
-        :returns: False when there is nobody left to answer.
-        """
-        request, route = ctx.request, ctx.route
-        if (
-            route is not None
-            and route.leads_on
-            and not request.streams_body
-            and not request.passes_body_on
-            and type(request) is Request
-        ):
-            await request.open_body().receive_directly(self.flask.config["MAX_CONTENT_LENGTH"])
-        if not request.body.complete:
-            ctx.walk.is_bridged = True  # `request.form` may have to wait for it
-        return True
-
     def _prepare(self) -> None:
         """Work out anew what depends on the setup."""
         flask = self.flask
@@ -208,11 +197,32 @@ def _let_go(ctx: ServedContext, error: BaseException | None) -> None:
         client.keep(ctx)
 
 
+async def receive_ahead(request: Request, route: Any, send: Send) -> bool:
+    """Receive a small body before the request begins, in the server's own context.
+
+    :returns: whether the request begins: its client has not left, and the body has come in time.
+    """
+    if route is None or not route.leads_on or route.streams_body or route.passes_body_on:
+        return True
+    body = request.body
+    try:
+        if not body.is_small() or await body.receive_ahead():
+            return True
+        await _send_nothing(send)
+    except RequestTimeout as late:
+        response = Response(late.get_body(), 408, {"Connection": "close"})
+        await response(request.scope, nothing_to_receive, send)
+    return False
+
+
 async def _answer_nobody(walk: Walk, send: Send) -> None:
+    await walk.to_loop()
+    await outside(lambda: _send_nothing(send))
+
+
+async def _send_nothing(send: Send) -> None:
     """Answer a request whose client has gone, with the status that proxies log for it. Middleware wants that:
     Starlette's `BaseHTTPMiddleware` raises without a response, and metrics would count an error."""
-    await walk.to_loop()
-    start = {"type": "http.response.start", "status": 499, "headers": [(b"content-length", b"0")]}
     with suppress(OSError, RuntimeError):  # a server may say that it cannot (ASGI specification, "Send")
-        await outside(lambda: send(start))
-        await outside(lambda: send({"type": "http.response.body", "body": b""}))
+        await send({"type": "http.response.start", "status": 499, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})

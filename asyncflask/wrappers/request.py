@@ -19,6 +19,7 @@ from werkzeug.datastructures import (
     MultiDict,
 )
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
 from werkzeug.sansio.utils import get_host
 from werkzeug.wrappers import Request as RequestBase
 
@@ -68,8 +69,6 @@ class _Limit:
 
     def __set__(self, request: Request, value: int | None) -> None:
         setattr(request, self._attribute, value)
-        if request._opened_body is not None:
-            request._opened_body.is_limited = True
 
 
 class _Date:
@@ -118,6 +117,7 @@ class Request(RequestBase):
     _max_content_length: int | None = None
     _max_form_memory_size: int | None = None
     _max_form_parts: int | None = None
+    _body_timeout: float | None = None
 
     def __init__(
         self,
@@ -288,6 +288,21 @@ class Request(RequestBase):
         "The largest number of parts in a multipart form. Past it, reading the form raises a 413.",
     )
 
+    body_timeout: float | None = _Limit(
+        "BODY_TIMEOUT",
+        None,
+        "The seconds that the client may send nothing of the body, None for any. Past it, reading the body raises a"
+        " 408.",
+    )  # type: ignore[assignment]
+
+    def has_plain_form(self) -> bool:
+        """Whether it is a multipart form of which the parts are all that anybody wants."""
+        return (
+            self.mimetype == "multipart/form-data"
+            and not self.passes_body_on
+            and self.form_data_parser_class is FormDataParser
+        )
+
     @property
     def body(self) -> Body:
         """The body as it comes from the server; `stream`, `data` and `form` are the ways to read it."""
@@ -410,6 +425,9 @@ class Request(RequestBase):
     def _set_form(self) -> None:
         new = self.parameter_storage_class
         mimetype = self.mimetype if self.want_form_data_parsed else ""
+        if mimetype and self.form_data_parser_class is not FormDataParser:
+            self._parse_with_own_parser(mimetype)
+            return
         files: Sequence[tuple[str, FileStorage]] = ()
         form: Sequence[tuple[str, str]] = ()
         if mimetype == "application/x-www-form-urlencoded":
@@ -421,7 +439,7 @@ class Request(RequestBase):
         elif mimetype == "multipart/form-data":
             parts = self._parse_multipart()
             form, files = parts.form, parts.files
-        elif self.want_form_data_parsed and self._receive is not None and self.body.is_announced_too_large():
+        elif self._receive is not None and self.body.is_announced_too_large():
             raise RequestEntityTooLarge()
         self.form, self.files = multi_dict(new, form), multi_dict(new, files)
         if files:
@@ -433,9 +451,16 @@ class Request(RequestBase):
 
             attach_enctype_error_multidict(self)
 
+    def _parse_with_own_parser(self, mimetype: str) -> None:
+        stream, self.form, self.files = self.make_form_data_parser().parse(
+            self._get_stream_for_parsing(), mimetype, self.content_length, self.mimetype_params
+        )
+        self.stream = stream
+        self._has_files = bool(self.files)
+
     def _parse_multipart(self) -> MultipartForm:
         if self._receive is not None and not self._stream_is_taken:
-            self.body.require()
+            self.body.require(as_form=True)
             parts = self.body.parts
             if parts is not None:  # parsed while it arrived
                 self._stream_is_taken = True

@@ -664,7 +664,7 @@ def load_dotenv(path: str | os.PathLike[str] | None = None, load_defaults: bool 
 
 def show_server_banner(debug: bool, app_import_path: str | None) -> None:
     """Print what is served, and whether in debug mode; not again in the reloader's child."""
-    from .reloader import is_running_from_reloader
+    from .serving.reloader import is_running_from_reloader
 
     if is_running_from_reloader():
         return
@@ -676,7 +676,7 @@ def show_server_banner(debug: bool, app_import_path: str | None) -> None:
 
 def warn_ignored_run() -> None:
     """Say that an ``app.run()`` met while the command line imports the application does nothing."""
-    from .reloader import is_running_from_reloader
+    from .serving.reloader import is_running_from_reloader
 
     if not is_running_from_reloader():
         click.secho(
@@ -929,6 +929,6 @@ def main() -> None:
 
 
 if "ASYNCFLASK_RELOADER_PID" in os.environ:
-    from .terminal import quiet_interrupt
+    from .serving.terminal import quiet_interrupt
 
     quiet_interrupt()

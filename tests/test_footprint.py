@@ -31,7 +31,6 @@ UNNEEDED = {
     "asyncflask.sse",
     "asyncflask.templating",
     "asyncflask.testing",
-    "asyncflask.testing_websocket",
     "click",
     "decimal",
     "dotenv",

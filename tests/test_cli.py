@@ -405,6 +405,17 @@ class TestOptions:
         assert "--port" in result.output
         assert not served
 
+    def test_banner_of_a_program(self, invoke, served, write, monkeypatch):
+        """Programs that want none set another."""
+        monkeypatch.setattr(cli, "show_server_banner", cli.show_server_banner)  # to have it back afterwards
+        write(
+            "silent.py",
+            f"{HELLO}\ncli.show_server_banner = lambda *args: None".replace("Flask", "Flask, cli", 1),
+        )
+        assert invoke("--app", "hello", "run").output.startswith(" * Serving")
+        assert invoke("--app", "silent", "run").output == ""
+        assert len(served) == 2
+
     def test_certificates(self, invoke, served, write, monkeypatch):
         cert, key = str(write("cert", "")), str(write("key", ""))
         result = invoke("run", "--app", "hello", "--key", key, "--cert", cert)

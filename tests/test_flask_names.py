@@ -176,6 +176,16 @@ def test_listed_differences_are_some():
     assert DIFFERENCES.keys() - found == set()
 
 
+@pytest.mark.parametrize(
+    "name", ["cli.click", "testing.BaseRequest", "testing.Client", "testing.CliRunner", "testing.Result"]
+)
+def test_names_of_other_packages(name):
+    """Applications import them from Flask's modules, whose own they are not."""
+    module_name, _, attribute = f"flask.{name}".rpartition(".")
+    theirs = importlib.import_module(module_name)
+    assert getattr(our_module(module_name), attribute) is getattr(theirs, attribute)
+
+
 def in_fresh_interpreter(code: str) -> list[str]:
     """The words that a program prints."""
     done = subprocess.run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import http.client
+import importlib.util
 import os
 import re
 import signal
@@ -20,8 +21,10 @@ from pathlib import Path
 import pytest
 
 import asyncflask
-from asyncflask import reloader, serving
-from asyncflask.terminal import restore_echo
+from asyncflask import serving
+from asyncflask.serving.options import uvicorn_settings
+from asyncflask.serving.sources import Sources
+from asyncflask.serving.terminal import restore_echo
 
 ROOT = Path(asyncflask.__file__).parent.parent
 SECONDS = 30  # far more than anything here takes on an idle machine
@@ -661,7 +664,7 @@ class TestSources:
         return tmp_path
 
     def folders(self, project: Path, *extra: str) -> set[str]:
-        found = reloader.Sources([project / name for name in extra], []).folders()
+        found = Sources([project / name for name in extra], []).folders()
         return {
             os.path.relpath(path, project)
             for path in found
@@ -684,16 +687,14 @@ class TestSources:
         }
 
     def test_installed_packages(self):
-        folders = reloader.Sources([], []).folders()
+        folders = Sources([], []).folders()
         assert os.path.dirname(os.__file__) not in folders
         assert not any("site-packages" in path.split(os.sep) for path in folders)
 
     def test_files(self, project):
         from watchfiles import Change
 
-        sources = reloader.Sources(
-            [project / "extra.ini", project / "texts"], ["*/check_*.py", "*/texts/old/*"]
-        )
+        sources = Sources([project / "extra.ini", project / "texts"], ["*/check_*.py", "*/texts/old/*"])
 
         def relevant(name: str, change: Change = Change.modified) -> bool:
             return sources.is_relevant(change, str(project / name))
@@ -733,7 +734,7 @@ class TestMisuse:
             serving.run(asgi_app, port=0, **{option: 1})
 
     def test_options_of_werkzeug(self):
-        settings = serving._settings(
+        settings = uvicorn_settings(
             {
                 "threaded": True,
                 "processes": 3,
@@ -795,6 +796,6 @@ class TestMisuse:
             serving.run(asgi_app, port=0, keyfile="x.pem")
         with pytest.raises(TypeError, match=r"'cert\.pem'"):
             serving.run(asgi_app, port=0, ssl_context="cert.pem")
-        monkeypatch.setattr(serving.importlib.util, "find_spec", lambda name: None)
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
         with pytest.raises(RuntimeError, match="pip install cryptography"):
             serving.run(asgi_app, port=0, ssl_context="adhoc")

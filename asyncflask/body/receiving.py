@@ -78,35 +78,36 @@ def in_time(receive: Receive, seconds: float | None) -> Generator[Any, Any, Mess
 
     :raises RequestTimeout: when nothing has come.
     """
-    coroutine = cast(Any, receive())
+    steps = receive().__await__()
     try:
-        asked = coroutine.send(None)
+        asked = next(steps)
     except StopIteration as end:
         return cast(Message, end.value)
-    return cast(Message, (yield from _waiting(coroutine, asked, seconds).__await__()))
+    return cast(Message, (yield from _waiting(steps, asked, seconds).__await__()))
 
 
-async def _waiting(coroutine: Any, asked: Any, seconds: float | None) -> Message:
+async def _waiting(steps: Any, asked: Any, seconds: float | None) -> Message:
     try:
         async with asyncio.timeout(seconds):
-            return await _go_on(coroutine, asked)
+            return await _go_on(steps, asked)
     except TimeoutError:
         raise RequestTimeout() from None
 
 
 @types.coroutine
-def _go_on(coroutine: Any, asked: Any) -> Generator[Any, Any, Message]:
-    """The rest of a coroutine that has been stepped once."""
+def _go_on(steps: Any, asked: Any) -> Generator[Any, Any, Message]:
+    """What follows on the first step."""
     while True:
         try:
-            value = yield asked
+            yield asked
         except BaseException as error:
-            step = coroutine.throw
-            argument: Any = error
+            if not hasattr(steps, "throw"):
+                raise
+            step: Callable[[], Any] = partial(steps.throw, error)
         else:
-            step, argument = coroutine.send, value
+            step = partial(next, steps)
         try:
-            asked = step(argument)
+            asked = step()
         except StopIteration as end:
             return cast(Message, end.value)
 

@@ -1,8 +1,8 @@
 """Reads a Flask code base and says what to change for asyncflask: ``asyncflask check PATH``.
 
-The code is parsed, not imported. `report` checks files and shows the findings. `walk` reads a module and
-tells the rules in `wsgi`, `removed`, `blocking`, `quart` and `mixed` what it meets; `project` is what modules
-have to know of each other. `servers` reads configurations.
+The code is parsed, not imported. `report` checks files and shows the findings. `walk` reads a module, keeps
+what its `names` stand for, and tells the rules in `wsgi`, `removed`, `blocking`, `quart` and `mixed` what it
+meets (`rule`); `project` is what modules have to know of each other. `servers` reads configurations.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ import re
 
 from .findings import FileReport
 from .project import Check, Project
+from .rule import Function, FunctionNode
 from .waiting import FILES, MODEL_QUERY, THREAD, instead_of
-from .walk import Function, FunctionNode
 
 #: Decorators of what is called in a request.
 _VIEW_DECORATORS = re.compile(
@@ -63,11 +63,11 @@ class BlockingCheck(Check):
             )
 
     def assigned(self, target: ast.expr, value: ast.expr | None) -> None:
-        in_module = self.walker.function is None and not self.walker.scope.is_class
+        in_module = self.place.function is None and not self.place.scope.is_class
         if in_module and isinstance(target, ast.Name) and value is not None:
-            path = self.walker.path_of(value)
+            path = self.place.path_of(value)
             if path.endswith(")") and not path.startswith("?"):
-                self.project.add_variable(f"{self.walker.stem}.{target.id}", path)
+                self.project.add_variable(f"{self.place.stem}.{target.id}", path)
 
     def class_(self, node: ast.ClassDef, bases: list[str]) -> None:
         if "threading.local" in bases:
@@ -83,7 +83,7 @@ class BlockingCheck(Check):
                 "nest_asyncio cannot patch the server's loop, uvloop's",
                 "leave it out: 'async def' functions run on the server's loop",
             )
-        function = self.walker.function
+        function = self.place.function
         if function is None:
             return
         self._called.get(function.key, []).append(path)
@@ -179,7 +179,7 @@ class BlockingCheck(Check):
 
     def _is_test(self, function: Function) -> bool:
         """Whether nothing else is to run on the loop."""
-        stem = self.walker.stem
+        stem = self.place.stem
         return function.name.startswith("test") or stem.startswith("test_") or stem == "conftest"
 
 

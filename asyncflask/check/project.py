@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .findings import FileReport, Finding, Severity
-from .walk import Rule
+from .rule import Rule
 
 #: The names that applications have, and what makes them.
 APP = re.compile(r"(?:^|[?.:])(?:app|application|flask_app|(?:create|make)_app\(\))$")

@@ -167,7 +167,7 @@ class QuartCheck(Check):
                     )
 
     def handed_out(self, node: ast.expr, path: str) -> None:
-        function = self.walker.function
+        function = self.place.function
         if function is None or not path.endswith(".test_client()"):
             return
         if any(decorator.removesuffix("()").endswith("fixture") for decorator in function.decorators):

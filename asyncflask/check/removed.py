@@ -6,8 +6,8 @@ import ast
 
 from ..legacy import _ATTRIBUTES, _MODULE_NAMES
 from .installed import BUILT_ON, describe, has_module, has_name, is_module
+from .names import FLASKS
 from .project import Check
-from .walk import FLASKS
 
 #: What to use for names that asyncflask does not have. For others there is no advice but to look it up.
 _INSTEAD = {
@@ -97,7 +97,7 @@ class RemovedCheck(Check):
 
     def imported(self, node: ast.alias, module: str, name: str | None) -> None:
         package, _, rest = module.partition(".")
-        if "ImportError" in self.walker.caught or package == "quart":
+        if "ImportError" in self.place.caught or package == "quart":
             return
         if package in FLASKS:
             if rest.partition(".")[0] == "ext" or (not rest and name == "ext"):
@@ -117,8 +117,8 @@ class RemovedCheck(Check):
         self.warning(node, "AF301", "extensions are not in flask.ext any more", f"import {real}")
 
     def attribute(self, node: ast.Attribute, path: str) -> None:
-        caught = self.walker.caught
-        if "AttributeError" in caught or node.attr in self.walker.asked:
+        caught = self.place.caught
+        if "AttributeError" in caught or node.attr in self.place.asked:
             return
         owner = path[: -len(node.attr) - 1]
         package = owner.partition(".")[0]
@@ -190,7 +190,7 @@ class RemovedCheck(Check):
             self._config(target, target.id)
         elif isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
             key = str(target.slice.value)
-            if key in CONFIG_KEYS and self.walker.path_of(target.value).endswith(".config"):
+            if key in CONFIG_KEYS and self.place.path_of(target.value).endswith(".config"):
                 self._config(target, key)
 
     def _config(self, node: ast.expr, key: str) -> None:

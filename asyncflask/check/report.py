@@ -14,11 +14,12 @@ from .blocking import BlockingCheck
 from .files import UnreadableError, find_files, is_python, read
 from .findings import FileReport, Finding, Severity
 from .mixed import MixedCheck
+from .names import FLASKS, imported_packages
 from .project import Project
 from .quart import QuartCheck
 from .removed import RemovedCheck
 from .servers import check_configuration, check_python_configuration, is_server_configuration
-from .walk import FLASKS, Walker, imported_packages
+from .walk import Walker
 from .wsgi import WSGICheck
 
 CHECKS = (WSGICheck, RemovedCheck, BlockingCheck, QuartCheck, MixedCheck)

@@ -1,126 +1,24 @@
-"""Reads a module's syntax tree in the order in which it would run, and tells rules what it meets.
-
-What a name stands for is written as a *path*: what was imported, and what was done to it since.
-
-=================================  ============================
-after                              the path of
-=================================  ============================
-``from time import sleep as s``    ``s``: ``time.sleep``
-``s = requests.Session()``         ``s.get``: ``requests.Session().get``
-``from .db import get_db``         ``get_db``: ``:flaskr.db.get_db``
-``def helper(): ...`` in `db.py`   ``helper``: ``:db.helper``
-nothing                            ``x.y``: ``?x.y``
-=================================  ============================
-
-A colon marks what is the code base's own, a question mark what is not known. ``asyncflask`` and ``quart`` are
-written ``flask``, so that one rule is right for all three, and likewise ``Quart`` is ``Flask``.
-"""
+"""Reads a module's syntax tree in the order in which it would run, and tells rules what it meets."""
 
 from __future__ import annotations
 
 import ast
-import builtins
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import PurePath
 
-import asyncflask
-
-FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-
-#: Modules that have Flask's API.
-FLASKS = ("flask", "asyncflask", "quart")
+from .names import Scope, path_of_import
+from .rule import Function, FunctionNode, Place, Rule
 
 _CLASSES_KEPT = ("flask.Flask", "flask.Blueprint", "flask.views.View", "flask.views.MethodView")
-
 
 #: Parts of expressions that have no parts, and of which nothing is told.
 _LEAVES = (ast.Name, ast.Constant, ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
 
 
-@dataclass
-class Function:
-    """The function whose body is being read.
-
-    :param key: its own path if it is a function of a module, ``""`` for methods and nested functions.
-    :param decorators: their paths, ``app.route("/")`` as ``?app.route()``.
-    :param bases: of a method, the paths of the bases of its class.
-    """
-
-    name: str
-    is_async: bool
-    key: str = ""
-    decorators: list[str] = field(default_factory=list)
-    bases: list[str] = field(default_factory=list)
-
-
-class Rule:
-    """What is told of a module. Every method may be left as it is."""
-
-    #: Who tells it.
-    walker: Walker
-
-    def imported(self, node: ast.alias, module: str, name: str | None) -> None:
-        """``import module`` or ``from module import name``, with the module's real name.
-
-        Imports from the code base itself (``from . import``) are not told.
-        """
-
-    def attribute(self, node: ast.Attribute, path: str) -> None:
-        """An attribute is read, set or deleted. `path` includes it."""
-
-    def subscript(self, node: ast.Subscript, path: str) -> None:
-        """``x[...]``, with the path of ``x``."""
-
-    def call(self, node: ast.Call, path: str, awaited: bool) -> None:
-        """A call, with the path of what is called."""
-
-    def await_(self, node: ast.Await, path: str) -> None:
-        """``await x``, with the path of ``x``."""
-
-    def assigned(self, target: ast.expr, value: ast.expr | None) -> None:
-        """``target = value``. A tuple is told part by part, then without the value."""
-
-    def entered(self, node: ast.expr, path: str, is_async: bool) -> None:
-        """``with x``."""
-
-    def iterated(self, node: ast.expr, path: str) -> None:
-        """``async for ... in x``."""
-
-    def handed_out(self, node: ast.expr, path: str) -> None:
-        """``return x`` or ``yield x``."""
-
-    def defined(self, node: FunctionNode, function: Function) -> None:
-        """A function definition, before its body."""
-
-    def class_(self, node: ast.ClassDef, bases: list[str]) -> None:
-        """A class definition, before its body."""
-
-
-class Scope:
-    """The names of a module, class or function.
-
-    :param is_class: its names are not seen by the functions in it.
-    """
-
-    def __init__(self, parent: Scope | None = None, *, is_class: bool = False) -> None:
-        self.parent = parent
-        self.is_class = is_class
-        self.paths: dict[str, str] = {}
-
-    def find(self, name: str) -> str:
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.paths and (scope is self or not scope.is_class):
-                return scope.paths[name]
-            scope = scope.parent
-        return name if hasattr(builtins, name) else f"?{name}"
-
-
-class Walker:
+class Walker(Place):
     """Reads one module.
 
     :param path: of the file. The names of the file and the folders tell how other modules import it.
@@ -128,19 +26,10 @@ class Walker:
     """
 
     def __init__(self, path: PurePath, rules: Sequence[Rule]) -> None:
+        super().__init__(path)
         self.rules = rules
         for rule in rules:
-            rule.walker = self
-        self.package = path.parent.parts
-        #: The last part of the module's name.
-        self.stem = path.parent.name if path.stem == "__init__" else path.stem
-        self.scope = Scope()
-        #: None in code that runs when the module is imported.
-        self.function: Function | None = None
-        #: Exceptions that an enclosing ``try`` catches.
-        self.caught: AbstractSet[str] = frozenset()
-        #: Attributes that an enclosing ``if`` asks for with ``hasattr`` or ``getattr``.
-        self.asked: AbstractSet[str] = frozenset()
+            rule.place = self
         self._bases: list[str] = []
         self._in_handler = False
         self._later: deque[Callable[[], None]] = deque()
@@ -154,47 +43,12 @@ class Walker:
         while self._later:
             self._later.popleft()()
 
-    # -- paths ----------------------------------------------------------------------------------
-
-    def path_of(self, node: ast.expr) -> str:
-        """The path of an expression, see above."""
-        done: list[str] = []
-        while True:
-            match node:
-                case ast.Attribute(value=node, attr=attr):
-                    done.append(f".{attr}")
-                case ast.Call(func=node):
-                    done.append("()")
-                case ast.Await(value=node) | ast.NamedExpr(value=node):
-                    pass
-                case ast.Name(id=name):
-                    return self.scope.find(name) + "".join(reversed(done))
-                case _:
-                    return "?" + "".join(reversed(done))
-
     def _bind(self, target: ast.expr, path: str) -> None:
-        match target:
-            case ast.Name(id=name):
-                # What comes after `except ImportError:` is the second choice.
-                if not self._in_handler or name not in self.scope.paths:
-                    self.scope.paths[name] = path if path != "?" else f"?{name}"
-            case ast.Tuple(elts=parts) | ast.List(elts=parts):
-                for part in parts:
-                    self._bind(part, "?")
-            case ast.Starred(value=value):
-                self._bind(value, "?")
+        # What comes after `except ImportError:` is the second choice.
+        self.scope.bind(target, path, second_choice=self._in_handler)
 
     def _bind_import(self, name: str, path: str) -> None:
-        root, _, rest = path.partition(".")
-        if root in FLASKS:
-            last = rest.rpartition(".")[2]
-            # `flask.globals.request` is `flask.request`.
-            path = f"flask.{last if last in vars(asyncflask) else rest}" if rest else "flask"
-            if path == "flask.Quart":
-                path = "flask.Flask"
-        elif path.startswith("sqlite3.dbapi2"):
-            path = path.replace(".dbapi2", "", 1)
-        self._bind(ast.Name(name), path)
+        self._bind(ast.Name(name), path_of_import(path))
 
     # -- statements -----------------------------------------------------------------------------
 
@@ -448,14 +302,3 @@ def _caught_by_test(test: ast.expr) -> set[str]:
     names = {getattr(part, "id", getattr(part, "attr", "")) for part in ast.walk(test)}
     guards = {"TYPE_CHECKING", "version_info", "PY2", "PY3", "hasattr"}
     return {"ImportError"} if names & guards else set()
-
-
-def imported_packages(tree: ast.Module) -> set[str]:
-    """The packages that are imported anywhere in a module."""
-    names: list[str] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.append(node.module)
-    return {name.partition(".")[0] for name in names}

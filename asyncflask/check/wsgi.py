@@ -6,7 +6,7 @@ import ast
 
 from .findings import FileReport
 from .project import APP, Check, Project
-from .walk import Function, FunctionNode
+from .rule import Function, FunctionNode
 
 _PROXY_FIX = (
     "app.asgi_app = ProxyFix(app.asgi_app, ...) with the same arguments, from asyncflask.middleware.proxy_fix"
@@ -126,7 +126,7 @@ class WSGICheck(Check):
             self.error(target, "AF101", "app.wsgi_app is replaced, but never called", _ASGI)
             return
         self._said.update(ast.walk(value))
-        name = self.walker.path_of(value.func).rpartition(".")[2].lstrip("?")
+        name = self.place.path_of(value.func).rpartition(".")[2].lstrip("?")
         self.error(
             target,
             "AF101",
@@ -145,10 +145,10 @@ class WSGICheck(Check):
 
     def _is_own(self, node: ast.Attribute) -> bool:
         """Whether it is what a middleware calls what it wraps: ``self.wsgi_app``."""
-        return self.walker.path_of(node.value) in ("?self", "?cls") and "flask.Flask" not in self._bases()
+        return self.place.path_of(node.value) in ("?self", "?cls") and "flask.Flask" not in self._bases()
 
     def _bases(self) -> list[str]:
-        return self.walker.function.bases if self.walker.function else []
+        return self.place.function.bases if self.place.function else []
 
     def call(self, node: ast.Call, path: str, awaited: bool) -> None:
         if node in self._said:
@@ -156,7 +156,7 @@ class WSGICheck(Check):
         if path in _SERVERS and _SERVERS[path] != _NOT_WSGI:
             self.error(node, "AF104", f"{path}() wants a WSGI application", _SERVERS[path])
         elif path in _SERVERS:
-            adapted = self.walker.path_of(node.args[0]) if node.args else ""
+            adapted = self.place.path_of(node.args[0]) if node.args else ""
             if adapted == "flask.Flask()" or APP.search(adapted):
                 self.project.later.append(lambda: self._adapted(node, path))
         elif path.startswith(_MIDDLEWARE_MODULES) and path.rpartition(".")[2][:1].isupper():
@@ -176,7 +176,7 @@ class WSGICheck(Check):
                 "the app is called as a WSGI application",
                 "await app(scope, receive, send); in tests app.test_client()",
             )
-        elif path == "werkzeug.test.Client" and node.args and self.is_app(self.walker.path_of(node.args[0])):
+        elif path == "werkzeug.test.Client" and node.args and self.is_app(self.place.path_of(node.args[0])):
             self.error(node, "AF102", "werkzeug.test.Client wants a WSGI application", "app.test_client()")
         elif path == "flask.request.environ.get" and node.args:
             self._server_key(node, node.args[0])

@@ -19,9 +19,9 @@ import uvicorn
 from uvicorn.config import LOGGING_CONFIG
 from uvicorn.logging import AccessFormatter, DefaultFormatter
 
+from ..typing import ASGIApp, Receive, Scope, Send
 from .reloader import is_running_from_reloader
 from .terminal import end, leave, say, stopping_signals
-from .typing import ASGIApp, Receive, Scope, Send
 
 # Seconds for the rest (shutdown functions, threads) after those for requests, before the process is ended.
 REST = 3

@@ -1,30 +1,24 @@
-"""Websockets of the test clients."""
+"""A websocket of the test client."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import suppress
-from contextvars import copy_context
-from functools import partial
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol
 
 from werkzeug.datastructures import Headers
 from werkzeug.test import TestResponse
 from werkzeug.wrappers import Request as BaseRequest
 
-from .environ import scope_from_environ
-from .threads import Worker
-from .typing import Message, Scope
-from .waiting import Wait
-from .websocket import WebsocketDisconnect
-
-if TYPE_CHECKING:
-    from .testing import FlaskClient
+from ..app import Flask
+from ..typing import Message, Scope
+from ..websocket import WebsocketDisconnect
+from .call import prepare_call
+from .contexts import KeptContexts
 
 
 class WebsocketResponseError(Exception):
@@ -53,6 +47,19 @@ class WebsocketClosed(Exception):
         self.reason = reason
 
 
+class WebsocketClient(Protocol):
+    """What a websocket asks of the client that opens it: `FlaskClient` has it."""
+
+    application: Flask
+    response_wrapper: type[TestResponse]
+    _contexts: KeptContexts
+    _loop: asyncio.AbstractEventLoop | None
+
+    def _scope(self, environ: dict[str, Any]) -> Scope: ...
+
+    def _take_cookies(self, environ: dict[str, Any], headers: Headers) -> None: ...
+
+
 class TestWebsocket:
     """A websocket to an application, as its client has it. The application's sync callables run in the
     calling thread, while that waits here.
@@ -70,7 +77,7 @@ class TestWebsocket:
 
     __test__ = False  # for pytest, which takes the name for that of tests
 
-    def __init__(self, client: FlaskClient, environ: dict[str, Any], subprotocols: list[str]) -> None:
+    def __init__(self, client: WebsocketClient, environ: dict[str, Any], subprotocols: list[str]) -> None:
         self.accepted_subprotocol: str | None = None
         self.headers = Headers()
         self.close_code: int | None = None
@@ -84,13 +91,12 @@ class TestWebsocket:
         self._denial_body = b""
         self._gone = False
         self._arrived: asyncio.Event | None = None
-        self._wait = Wait(
-            cast(Any, client.application)(
-                _scope(client, environ, subprotocols), self._app_receive, self._app_send
-            ),
-            None,
-            Worker(),
+        self._wait = prepare_call(
+            client.application,
             client._loop,
+            _websocket_scope(client._scope(environ), subprotocols),
+            self._app_receive,
+            self._app_send,
         )
         self._wait.start()
 
@@ -195,7 +201,7 @@ class TestWebsocket:
         self._leave(code, reason)
         self._wait.serve()
         if self.keeps_contexts:
-            self._client._enter_contexts()
+            self._client._contexts.enter()
         with suppress(WebsocketDisconnect):
             self._wait.result()
 
@@ -244,99 +250,14 @@ class TestWebsocket:
             exc_value.add_note(f"Besides, the view raised {error!r}.")
 
 
-class AsyncTestWebsocket:
-    """`TestWebsocket` with its methods to be awaited. Await it, or use it with ``async with``."""
-
-    def __init__(self, connect: Callable[[], TestWebsocket], before: Callable[[], Awaitable[None]]) -> None:
-        self._connect = connect
-        self._before = before
-        self._websocket: TestWebsocket | None = None
-        # One for all: the application's sync callables run in it, and find the same thread each time.
-        self._thread = ThreadPoolExecutor(1, "asyncflask-test-websocket")
-
-        self._calls = 0
-
-    async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
-        run = partial(copy_context().run, call, *args)
-        self._calls += 1
-        if self._websocket is not None:
-            self._websocket._wait.wake()
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, run)
-        finally:
-            self._calls -= 1
-            if self._websocket is not None and not self._websocket._wait.done:
-                self._thread.submit(self._serve, self._websocket._wait)
-
-    async def _at_once(self, send: Callable[..., None], *args: Any) -> None:
-        """Send, also while the thread waits for a message."""
-        if self._opened.close_code is None:
-            send(*args)
-        else:
-            await self._in_thread(send, *args)  # which waits for the end of the view, and raises
-
-    def _serve(self, wait: Wait) -> None:
-        """Between calls: the loop may end before the next one, and then waits for the teardown functions."""
-        wait.serve(lambda: self._calls > 0)
-
-    @property
-    def _opened(self) -> TestWebsocket:
-        if self._websocket is None:
-            raise RuntimeError(
-                "The websocket is not open yet: 'async with client.websocket_connect(...) as websocket:', or"
-                " 'websocket = await client.websocket_connect(...)'."
-            )
-        return self._websocket
-
-    def __await__(self) -> Generator[Any, None, AsyncTestWebsocket]:
-        return self.__aenter__().__await__()
-
-    async def __aenter__(self) -> AsyncTestWebsocket:
-        await self._before()  # in this task, which has the contexts of the last request
-        self._websocket = await self._in_thread(self._connect)
-        self._websocket.keeps_contexts = False  # another thread's, and another task's
-        return self
-
-    async def __aexit__(
-        self, exc_type: type | None, exc_value: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self._opened._leave(1000, "")
-        await self._in_thread(self._opened.__exit__, exc_type, exc_value, tb)
-        self._thread.shutdown(wait=False)
-
-    async def send(self, data: str | bytes) -> None:
-        """`TestWebsocket.send`."""
-        await self._at_once(self._opened.send, data)
-
-    async def receive(self, timeout: float = 10.0) -> str | bytes:  # noqa: ASYNC109 (a thread waits)
-        """`TestWebsocket.receive`."""
-        return cast("str | bytes", await self._in_thread(self._opened.receive, timeout))
-
-    async def send_json(self, *args: Any, **kwargs: Any) -> None:
-        """`TestWebsocket.send_json`."""
-        await self._at_once(partial(self._opened.send_json, *args, **kwargs))
-
-    async def receive_json(self, timeout: float = 10.0) -> Any:  # noqa: ASYNC109 (a thread waits)
-        """`TestWebsocket.receive_json`."""
-        return await self._in_thread(self._opened.receive_json, timeout)
-
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        """`TestWebsocket.close`."""
-        self._opened._leave(code, reason)  # also while the thread waits for a message
-        await self._in_thread(self._opened.close, code, reason)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._opened, name)
-
-
-def _scope(client: FlaskClient, environ: dict[str, Any], subprotocols: list[str]) -> Scope:
-    scope: dict[str, Any] = dict(scope_from_environ(environ))
-    scope["type"] = "websocket"
-    scope["scheme"] = {"http": "ws", "https": "wss"}.get(scope["scheme"], scope["scheme"])
-    scope["subprotocols"] = subprotocols
-    scope["extensions"] = {"websocket.http.response": {}}
-    scope["asyncflask.client"] = client
+def _websocket_scope(scope: Scope, subprotocols: list[str]) -> Scope:
+    """The scope of a websocket, made from that of a request."""
+    scope = {
+        **scope,
+        "type": "websocket",
+        "scheme": {"http": "ws", "https": "wss"}.get(scope["scheme"], scope["scheme"]),
+        "subprotocols": subprotocols,
+        "extensions": {"websocket.http.response": {}},
+    }
     del scope["method"], scope["asyncflask.environ"]
-    if client._state is not None:
-        scope["state"] = dict(client._state)
     return scope

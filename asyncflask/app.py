@@ -24,7 +24,7 @@ from werkzeug.utils import redirect as _wz_redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from .background import BackgroundTasks
-from .concurrency import inner_walk, is_async
+from .concurrency import as_coroutine, inner_walk, is_async
 from .config import Config, ConfigAttribute
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, _default_template_ctx_processor
 from .globals import _active_request_ctx, current_app, g, request, request_context, request_ctx, session
@@ -33,6 +33,7 @@ from .json.provider import DefaultJSONProvider, JSONProvider
 from .lazy import imported, importing, lazy
 from .lifespan import check_generator, serving
 from .logging import create_logger
+from . import observed
 from .middleware import errors
 from .middleware.context import ContextMiddleware
 from .middleware.finalize import finalize_request
@@ -225,6 +226,9 @@ class Flask(Scaffold):
         self.template_context_processors[None].append(_default_template_ctx_processor)
         self._got_first_request = False
         self._layers: ASGIApp | None = None
+        # The same, for `__call__`, while `asgi_app` has nothing more to do; and the setup that this is true in.
+        self._direct: ASGIApp = cast(Any, None)
+        self._direct_in: object = None
         self._middleware: list[tuple[Callable[..., ASGIApp], tuple[Any, ...], dict[str, Any]]] = []
         #: What is mounted, the longest path first.
         self.mounts: list[Mount] = []
@@ -259,7 +263,11 @@ class Flask(Scaffold):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application; calls `asgi_app`."""
-        await self.asgi_app(scope, receive, send)
+        if self._direct_in is observed.setup and scope["type"] == "http":
+            scope["app"] = self  # which is all that `asgi_app` would do
+            await self._direct(scope, receive, send)
+        else:
+            await self.asgi_app(scope, receive, send)
 
     def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """What `__call__` calls, to be wrapped by ASGI middleware without losing the application:
@@ -267,13 +275,16 @@ class Flask(Scaffold):
         layers = self._layers or self.build_layers()
         scope["app"] = self
         if scope["type"] != "lifespan":
-            self._got_first_request = True
+            if not self._got_first_request:
+                self._got_first_request = True
             if self._lent_state is not None:
                 scope["state"] = {**scope.get("state", {}), **self._lent_state}
             if self.config["DEBUG"]:
                 from .middleware.debug import DebugMiddleware
 
                 layers = DebugMiddleware(layers)
+            elif self._lent_state is None and self._replacement_of("asgi_app") is None:
+                self._direct, self._direct_in = layers, observed.setup
         return layers(scope, receive, send)
 
     @property
@@ -315,6 +326,7 @@ class Flask(Scaffold):
         """
         self._middleware.append((cls, args, options))
         self._layers = None
+        changed()
 
     @setupmethod
     def mount(self, path: str, app: ASGIApp, name: str | None = None) -> None:
@@ -374,6 +386,7 @@ class Flask(Scaffold):
     async def _lend_lifespan(self, app: Any = None) -> AsyncIterator[Mapping[str, Any] | None]:
         async with self.lifespan_context(app) as state:
             self._lent_state = state or None
+            changed()
             try:
                 yield state
             finally:
@@ -798,7 +811,7 @@ class Flask(Scaffold):
     def full_dispatch_request(self) -> Response:
         """Run the hooks and the view, and make the response."""
         ctx = self._request_ctx()
-        return self._run(ctx.route.full_dispatch(*ctx.channels))
+        return cast(Response, self._run(ctx.route.full_dispatch(*ctx.channels)))
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         """Run the `before_request` functions; what the first of them returned that is not None."""
@@ -807,7 +820,7 @@ class Flask(Scaffold):
     def dispatch_request(self) -> ResponseReturnValue:
         """Call the view of the current request."""
         ctx = self._request_ctx()
-        return cast(ResponseReturnValue, self._run(own_view_of(ctx.route)(*ctx.channels)))
+        return cast(ResponseReturnValue, self._run(as_coroutine(own_view_of(ctx.route)(*ctx.channels))))
 
     def finalize_request(self, rv: Any, from_error_handler: bool = False) -> Response:
         """Make a response of a view's value and run the `after_request` functions."""
@@ -815,7 +828,7 @@ class Flask(Scaffold):
 
     def process_response(self, response: Response) -> Response:
         """Run the `after_request` functions and save the session."""
-        return self._run(process_response(self._request_ctx(), response))
+        return cast(Response, self._run(process_response(self._request_ctx(), response)))
 
     def handle_user_exception(self, e: Exception) -> Any:
         """What the handler of an exception returned."""

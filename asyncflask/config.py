@@ -55,7 +55,7 @@ class ConfigAttribute(Generic[T]):
 
 
 #: The keys that the layers of a request are made from.
-_SETUP = frozenset(("SECRET_KEY", "TRUSTED_HOSTS"))
+_SETUP = frozenset(("DEBUG", "SECRET_KEY", "TRUSTED_HOSTS"))
 
 
 @observed("clear", "pop", "popitem", "setdefault", "update", "__delitem__", "__ior__")

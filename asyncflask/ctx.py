@@ -376,7 +376,7 @@ class ServedContext(AppContext):
 
     held = True
     has_request = _has_own_request = True
-    __init__ = object.__init__  # type: ignore[assignment]
+    __init__ = object.__init__
 
     walk: Walk
     flashes = None

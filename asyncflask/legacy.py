@@ -249,7 +249,7 @@ class FirstRequestMiddleware:
 
 class _Once:
     def __init__(self, flask: Flask) -> None:
-        self.flask = proxy(flask)
+        self.flask = cast("Flask", proxy(flask))
         self.done = False
         self._lock = Lock()
         # None of asyncio's: requests may be on different loops, as those of test clients are.

@@ -2,7 +2,7 @@
 
 Flask closes its setup with the first request, so what a rule needs is worked out once. Extensions change things
 later all the same: they put functions into the registries (``app.before_request_funcs.setdefault(None,
-[]).append(f)``), set attributes of the application, connect to signals. Each of these makes `Setup.state` another
+[]).append(f)``), set attributes of the application, connect to signals. Each of these makes `setup` another
 object *after* the change; what was worked out for one state is worked out anew for the next.
 """
 
@@ -17,16 +17,15 @@ C = TypeVar("C", bound=type)
 Functions = list[Callable[..., Any]]
 
 
-class Setup:
-    """The setup of all applications of the process."""
-
-    #: An object of its own for each change. A counter could be set back by another thread.
-    state: object = object()
+#: The state of the setup of all applications of the process: an object of its own after each change. A counter could
+#: be set back by another thread.
+setup: object = object()
 
 
 def changed() -> None:
     """Note a change that has been made."""
-    Setup.state = object()
+    global setup
+    setup = object()
 
 
 def observed(*names: str) -> Callable[[C], C]:

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from . import json
-from .globals import current_app
+from .globals import current_app, request_context
 from .typing import HeadersValue, Message, Receive, Scope, Send
 from .wrappers import Request, Response
 
@@ -162,6 +162,9 @@ class EventSourceResponse(Response):
             headers=headers,  # type: ignore[arg-type]
             content_type="text/event-stream; charset=utf-8",
         )
+        ctx = request_context()
+        if ctx is not None:
+            ctx.is_streamed = True  # the source uses the request to its end
         self.headers.setdefault("Cache-Control", "no-cache")
         self.headers.setdefault("X-Accel-Buffering", "no")
         self.ping = ping

@@ -83,7 +83,7 @@ def in_time(receive: Receive, seconds: float | None) -> Generator[Any, Any, Mess
         asked = next(steps)
     except StopIteration as end:
         return cast(Message, end.value)
-    return cast(Message, (yield from _waiting(steps, asked, seconds).__await__()))
+    return (yield from _waiting(steps, asked, seconds).__await__())
 
 
 async def _waiting(steps: Any, asked: Any, seconds: float | None) -> Message:

@@ -265,9 +265,9 @@ class DefaultJSONProvider(JSONProvider):
 
 def answers_as_default(provider: JSONProvider) -> TypeGuard[DefaultJSONProvider]:
     """Whether a dict's `response` is its `response_of`, and nothing else."""
-    kind: type[JSONProvider] = type(provider)
+    kind = type(provider)
     return (
-        issubclass(kind, DefaultJSONProvider)
+        isinstance(provider, DefaultJSONProvider)
         and kind.response is DefaultJSONProvider.response
         and kind._prepare_response_obj is JSONProvider._prepare_response_obj
         and not provider._is_patched

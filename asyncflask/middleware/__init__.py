@@ -18,10 +18,11 @@ from __future__ import annotations
 from types import FunctionType, MethodType
 from typing import Any
 
+from ..signals import appcontext_pushed
 from .body import BodyMiddleware
 from .errors import ErrorHandlerMiddleware, UnhandledErrorMiddleware
 from .hooks import AfterRequestMiddleware, BeforeRequestMiddleware
-from .layer import Layer, Middleware, Route
+from .layer import Layer, Middleware, Route, may_wait_in_sync_code
 from .overridden import OverriddenDispatch
 from .sessions import SessionMiddleware
 from .signals import RequestFinishedMiddleware
@@ -76,6 +77,11 @@ class Stack(Route):
         #: The stack of all other requests.
         self.handle = self.receiving if self.dispatch is view else self._compose(bound(view))
         self.teardown = Teardown(self)
+        flask = self.flask
+        #: Whether there is nothing to do before the layers but to push the context.
+        self.begins_at_once = not (appcontext_pushed.has_receivers(flask) or may_wait_in_sync_code(flask))
+        #: Whether a response that is complete can be sent without anything being torn down.
+        self.ends_at_once = self.leads_on and not self.teardown.is_needed
         if not self.is_observed:
             self.made_for = None
 

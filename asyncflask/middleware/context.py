@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import ClientDisconnected, RequestTimeout
 
 from ..body import nothing_to_receive
-from ..concurrency import ServedWalk, Walk, _inner_walk, is_async, leave_inner_walk, lent_worker, outside
+from ..concurrency import ServedWalk, Walk, _inner_walk, leave_inner_walk, lent_worker, outside
 from ..ctx import ServedContext
 from ..globals import _cv_app
-from ..observed import Setup
-from ..signals import appcontext_pushed, before_render_template, message_flashed, template_rendered
+from ..signals import appcontext_pushed
 from ..typing import Receive, Scope, Send
 from ..wrappers import Request, Response
 from .body import UnreadBody
 from .disconnect import until_disconnect
 from .finalize import process_further
-from .layer import SENT
+from .layer import SENT, may_wait_in_sync_code
 from .router import Router
 from .signals import emit
 from .websocket import WebsocketMiddleware
@@ -44,17 +43,15 @@ class ContextMiddleware:
         self.app = app
         self.flask = flask
         self.websockets = WebsocketMiddleware(app, flask)
-        self._made_for: object = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await (self.websockets if scope["type"] == "websocket" else self.app)(scope, receive, send)
             return
         flask = self.flask
-        if self._made_for is not Setup.state:
-            self._prepare()
         walk = ServedWalk()
         walk._pool = flask.worker_pool
+        walk.is_bridged = walk.in_thread = False
         if _cv_app.get(None) is None and _inner_walk.get() is None:
             walk._context = copy_context()
         else:
@@ -93,21 +90,26 @@ class ContextMiddleware:
 
         :returns: the response, or None when it has been sent already.
         """
-        walk = ctx.walk
+        walk, route = ctx.walk, ctx.route
         if "asyncflask.client" in scope:
             # A server's context is nobody's; the test client's is the test's own, and its `g` is to be seen.
             outer = _cv_app.get(None)
             ctx._shared = None if outer is None or outer.app is not self.flask else outer.app_ctx
         token = _cv_app.set(ctx)
-        if self._is_bridged:
-            walk.is_bridged = True
         error: BaseException | None = None
         response: Any = SENT
         sent: Response | None = None
         try:
-            if self._announces and ctx._shared is None:
-                await emit(appcontext_pushed, self.flask)
+            if route is None or not route.begins_at_once:
+                await self._begin(ctx)
             response = await self.app(scope, receive, send)
+            if (
+                response._content_type is not None
+                and ctx.route is route
+                and route.ends_at_once
+                and not walk.jobs
+            ):
+                return response  # type: ignore[no-any-return]
             if response is not SENT:
                 if ctx.outdated is not None:
                     response = await process_further(ctx, response)
@@ -119,21 +121,12 @@ class ContextMiddleware:
                     await self._send(ctx, sent, scope, receive, send)
         except BaseException as raised:
             error = raised
-        route = ctx.route
         try:
-            if (
-                sent is not None
-                or walk.jobs
-                or ctx.request.has_something_to_close()
-                or (route is not None and route.teardown.is_needed)
-            ):
-                await self.app.teardown_of(ctx).run(ctx, sent, error)
+            await self._end(ctx, sent, error)
         except BaseException as failed:
             if error is not None and failed is not error:
                 failed.__context__ = error
             raise
-        finally:
-            _let_go(ctx, error)
         if ctx.lost and (not isinstance(error, Exception) or isinstance(error, ClientDisconnected | OSError)):
             # Other errors than the client's going are not hidden by it.
             if sent is None:
@@ -143,7 +136,7 @@ class ContextMiddleware:
             raise error
         if response is SENT:
             return None
-        if type(response.response) is list and not response.has_something_to_close():
+        if type(response.response) is list and not (response._on_close or response._has_own_close):
             return response  # type: ignore[no-any-return]
         _cv_app.reset(token)
         _inner_walk.set(walk)
@@ -156,6 +149,36 @@ class ContextMiddleware:
             await response.aclose()
         return None
 
+    async def _begin(self, ctx: ServedContext) -> None:
+        if may_wait_in_sync_code(self.flask):
+            ctx.walk.is_bridged = True
+        if ctx._shared is None:
+            await emit(appcontext_pushed, self.flask)
+
+    async def _end(self, ctx: ServedContext, sent: Response | None, error: BaseException | None) -> None:
+        """Tear down, and let go of what would only be found by the garbage collector.
+
+        :param sent: a response that has been sent already.
+        :param error: what has ended the request.
+        """
+        request = ctx.request
+        try:
+            if (
+                sent is not None
+                or ctx.walk.jobs
+                or (request._opened_body is not None and request.has_something_to_close())
+                or ctx.route is None
+                or ctx.route.teardown.is_needed
+            ):
+                await self.app.teardown_of(ctx).run(ctx, sent, error)
+        finally:
+            ctx.error = None  # whose frames refer to the context
+            if request.routing_exception is not None and request.routing_exception is not error:
+                request.routing_exception.__traceback__ = None  # whose frames do so, too
+            if "asyncflask.client" in request.scope:
+                ctx.held = False
+                request.scope["asyncflask.client"].keep(ctx)
+
     async def _send(
         self, ctx: ServedContext, response: Response, scope: Scope, receive: Receive, send: Send
     ) -> None:
@@ -163,38 +186,6 @@ class ContextMiddleware:
         await ctx.walk.to_loop()
         async with until_disconnect(ctx, receive, send) as connection:
             await response(scope, connection.receive, connection.send)
-
-    def _prepare(self) -> None:
-        """Work out anew what depends on the setup."""
-        flask = self.flask
-        self._made_for = Setup.state
-        self._announces = appcontext_pushed.has_receivers(flask)
-        #: Whether sync functions such as `render_template` may call async ones that the user has registered.
-        self._is_bridged = any(
-            is_async(func)
-            for functions in (
-                *flask.template_context_processors.values(),
-                *flask.url_default_functions.values(),
-                flask.url_build_error_handlers,
-                *(
-                    list(signal.receivers_for(flask))
-                    for signal in (before_render_template, template_rendered, message_flashed)
-                ),
-            )
-            for func in functions
-        )
-
-
-def _let_go(ctx: ServedContext, error: BaseException | None) -> None:
-    """Let a request that has ended be freed, or seen by the test that has made it."""
-    request = ctx.request
-    if request.routing_exception is not None and request.routing_exception is not error:
-        request.routing_exception.__traceback__ = None  # whose frames refer to the request
-    ctx.error = None  # whose do so, too
-    client = request.scope.get("asyncflask.client")
-    if client is not None:
-        ctx.held = False
-        client.keep(ctx)
 
 
 async def receive_ahead(request: Request, route: Any, send: Send) -> bool:

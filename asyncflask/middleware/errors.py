@@ -41,7 +41,8 @@ class UnhandledErrorMiddleware:
             ctx: Any = _cv_app.get()
             if ctx.has_started:
                 raise  # there is an answer already
-            ctx.error = error
+            if not ctx.route.ends_at_once:
+                ctx.error = error
             if self.replaced is not None:
                 return await current_walk().call(self.replaced, error)
             return await answer_unhandled(ctx, error)

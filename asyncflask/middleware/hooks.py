@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import observed
 from ..concurrency import _inner_walk, current_walk, is_async, is_awaitable
 from ..globals import _cv_app
-from ..observed import Setup
 from ..signals import request_started
 from ..typing import Receive, Scope, Send
 from ..wrappers.values import quick_conversions
@@ -28,14 +28,18 @@ class BeforeRequestMiddleware:
         self.route = route
         self.rule = route.rule
         self.preprocessors = route.inwards(flask.url_value_preprocessors)
-        self.functions = route.inwards(flask.before_websocket_funcs if route.is_websocket else flask.before_request_funcs)
+        self.functions = route.inwards(
+            flask.before_websocket_funcs if route.is_websocket else flask.before_request_funcs
+        )
         self.is_announced = not route.is_websocket and request_started.has_receivers(flask)
         self.replaced = None if route.is_websocket else route.overridden("preprocess_request")
 
     @classmethod
     def around(cls, app: Layer, route: Route) -> Layer:
         layer = cls(app, route)
-        return layer if layer.functions or layer.preprocessors or layer.is_announced or layer.replaced else app
+        return (
+            layer if layer.functions or layer.preprocessors or layer.is_announced or layer.replaced else app
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         ctx: Any = _cv_app.get()
@@ -45,7 +49,10 @@ class BeforeRequestMiddleware:
         if value is not None:
             return value
         request = ctx.request
-        if request.url_rule is not self.rule or (request.routing_exception is None) is not self.route.leads_on:
+        if (
+            request.url_rule is not self.rule
+            or (request.routing_exception is None) is not self.route.leads_on
+        ):
             # One of them has changed where the request goes.
             ctx.route = self.route.router.instead(request)
             return await ctx.route.dispatch(scope, receive, send)
@@ -95,7 +102,7 @@ class AfterRequestMiddleware:
             return await hand_over(ctx, value, scope, send)
         else:
             response = await make_response(self.flask, value)
-        if self.route.made_for is not Setup.state:
+        if self.route.made_for is not observed.setup:
             self.catch_up(ctx)
         if self.has_functions or ctx._after_request_functions or ctx.route is not self.route:
             return await self.process(ctx, response)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..concurrency import is_async
 from ..helpers import _split_blueprint_path
-from ..observed import Setup, is_observed
+from .. import observed
+from ..observed import is_observed
+from ..signals import before_render_template, message_flashed, template_rendered
 from ..typing import Receive, Scope, Send
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 Layer = Callable[[Scope, Receive, Send], Awaitable[Any]]
 
 #: What a layer returns when an ASGI application further in has sent the response.
-SENT: Any = type("SENT", (), {"__repr__": lambda self: "SENT"})()
+SENT: Any = type("SENT", (), {"__repr__": lambda self: "SENT", "_content_type": None})()
 
 #: Functions, each with whether it is an ``async def``.
 Functions = tuple[tuple[Callable[..., Any], bool], ...]
@@ -58,15 +60,16 @@ class Route:
         self.is_websocket = is_websocket
         self.router = router
         #: The state of the setup that this is true of.
-        self.made_for: object = Setup.state
+        self.made_for: object = observed.setup
         #: The rule in the form of Starlette's routes.
         self.starlette_route = getattr(rule, "route", None)
         #: Whether the view takes the body while it arrives.
         self.streams_body = leads_on and getattr(rule, "stream", False)
         #: Whether the body is for an application that is mounted.
         self.passes_body_on = leads_on and getattr(rule, "mount", None) is not None
+        self.takes_body = self.streams_body or self.passes_body_on
         endpoint = None if rule is None else rule.endpoint
-        self.view = flask.view_functions.get(endpoint)
+        self.view = None if endpoint is None else flask.view_functions.get(endpoint)
         blueprints: list[str] = []
         if endpoint is not None and "." in endpoint:
             blueprints = _split_blueprint_path(endpoint.rpartition(".")[0])
@@ -85,19 +88,40 @@ class Route:
     def inwards(self, registry: Any) -> Functions:
         """The functions of a registry: the application's, then those of the blueprints."""
         return tuple(
-            (func, is_async(func)) for name in reversed(self.names) for func in self._functions(registry, name)
+            (func, is_async(func))
+            for name in reversed(self.names)
+            for func in self._functions(registry, name)
         )
 
     def outwards(self, registry: Any) -> Functions:
         """The other way round, the last registered first."""
         return tuple(
-            (func, is_async(func)) for name in self.names for func in reversed(self._functions(registry, name))
+            (func, is_async(func))
+            for name in self.names
+            for func in reversed(self._functions(registry, name))
         )
 
     def _functions(self, registry: Any, name: str | None) -> Any:
         if not is_observed(registry, name):
             self.is_observed = False
         return registry.get(name, ())
+
+
+def may_wait_in_sync_code(flask: Flask) -> bool:
+    """Whether sync functions such as `render_template` call async ones that the user has registered."""
+    return any(
+        is_async(func)
+        for functions in (
+            *flask.template_context_processors.values(),
+            *flask.url_default_functions.values(),
+            flask.url_build_error_handlers,
+            *(
+                list(signal.receivers_for(flask))
+                for signal in (before_render_template, template_rendered, message_flashed)
+            ),
+        )
+        for func in functions
+    )
 
 
 def overridden(app: Flask, name: str) -> Callable[..., Any] | None:

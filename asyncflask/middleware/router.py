@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.routing import Router as StarletteRouter
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import WebsocketMismatch
 
+from .. import observed
 from ..environ import route_path
 from ..globals import _cv_app
-from ..observed import Setup
 from ..routing import NOWHERE, RouteMatcher, convert
 from ..typing import Receive, Scope, Send
 from . import Stack
@@ -35,11 +34,11 @@ class Router(StarletteRouter):
         super().__init__(redirect_slashes=False, lifespan=cast(Any, flask.lifespan_context))
         self.flask = flask
         # By the rule and the kind of its requests, see `Route`.
-        self._stacks: dict[tuple[int, *tuple[bool, ...]], Stack] = {}
+        self._stacks: dict[tuple[int, ...], Stack] = {}
         self._made_for: object = None
         self._rules: Any = None
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         """Run the stack of the request's route. The route of most requests was found before they began."""
         if scope["type"] == "lifespan":
             return super().__call__(scope, receive, send)
@@ -67,9 +66,9 @@ class Router(StarletteRouter):
 
     def match(self, request: Request, websocket: bool = False) -> Stack | None:
         """Find the rule, or that there is none, where that is all there is to it; otherwise None."""
-        if self._made_for is not Setup.state:
+        if self._made_for is not observed.setup:
             self._prepare()
-        if self._asks_werkzeug or request.trusted_hosts is not None:
+        if self._asks_werkzeug:
             return None
         scope = request.scope
         path: str = route_path(scope) if scope.get("root_path") else scope["path"]
@@ -105,10 +104,9 @@ class Router(StarletteRouter):
             else:
                 scope["router"] = self
                 scope["path_params"] = request.view_args or {}
-            if stack.streams_body:
-                request.streams_body = True
-            elif stack.passes_body_on:
-                request.passes_body_on = True
+            if stack.takes_body:
+                request.streams_body = stack.streams_body
+                request.passes_body_on = stack.passes_body_on
         return stack
 
     async def _match_with_werkzeug(self, ctx: Any) -> None:
@@ -175,7 +173,7 @@ class Router(StarletteRouter):
         return stack
 
     def _stack(self, rule: Any, *kind: bool) -> Stack:
-        if self._made_for is not Setup.state:
+        if self._made_for is not observed.setup:
             self._prepare()
         key = id(rule), *kind
         stack = self._stacks.get(key)
@@ -186,10 +184,12 @@ class Router(StarletteRouter):
     def _prepare(self) -> None:
         """Work out anew what depends on the setup."""
         flask = self.flask
-        self._made_for = Setup.state
+        self._made_for = observed.setup
         self._stacks = {}
-        self._asks_werkzeug = flask.config["TRUSTED_HOSTS"] is not None or (
-            overridden(flask, "create_url_adapter") is not None
+        self._asks_werkzeug = (
+            flask.config["TRUSTED_HOSTS"] is not None
+            or flask.request_class.trusted_hosts is not None
+            or overridden(flask, "create_url_adapter") is not None
         )
         self._has_no_static_files = flask.static_folder is not None and not os.path.isdir(flask.static_folder)
         rules = flask.url_map, flask.url_map.version

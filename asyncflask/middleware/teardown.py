@@ -28,7 +28,9 @@ class Teardown:
         self.of_request = route.outwards(
             flask.teardown_websocket_funcs if route.is_websocket else flask.teardown_request_funcs
         )
-        self.of_context: Functions = tuple((f, is_async(f)) for f in reversed(flask.teardown_appcontext_funcs))
+        self.of_context: Functions = tuple(
+            (f, is_async(f)) for f in reversed(flask.teardown_appcontext_funcs)
+        )
         if type(flask.teardown_appcontext_funcs) is not FunctionList:
             route.is_observed = False
         self.replaced = route.overridden("do_teardown_request")

@@ -55,9 +55,9 @@ class AsyncView:
         try:
             return await (bridged(coroutine) if walk.is_bridged else coroutine)
         finally:
-            walk.on_wait = None
-            if ctx.connection is not None:
+            if walk.on_wait is None:
                 await end_watch(ctx)
+            walk.on_wait = None
 
 
 class SyncView:

@@ -452,10 +452,10 @@ class Request(RequestBase):
             attach_enctype_error_multidict(self)
 
     def _parse_with_own_parser(self, mimetype: str) -> None:
-        stream, self.form, self.files = self.make_form_data_parser().parse(
+        parsed: Any = self.make_form_data_parser().parse(
             self._get_stream_for_parsing(), mimetype, self.content_length, self.mimetype_params
         )
-        self.stream = stream
+        self.stream, self.form, self.files = parsed
         self._has_files = bool(self.files)
 
     def _parse_multipart(self) -> MultipartForm:

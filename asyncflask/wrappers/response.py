@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextvars import copy_context
+from functools import lru_cache
 from inspect import isasyncgen
 from typing import Any, cast
 
@@ -47,6 +48,8 @@ class Response(ResponseBase):
         super().__init_subclass__(**kwargs)
         cls._asks_questions = (
             cls.__init__ is not ResponseBase.__init__
+            or cls.get_wsgi_headers is not ResponseBase.get_wsgi_headers
+            or cls.close is not ResponseBase.close
             or cls.default_status != 200
             or not cls.automatically_set_content_length
         )
@@ -71,8 +74,8 @@ class Response(ResponseBase):
     _status_code = 200
     direct_passthrough = False
     _on_close: Sequence[Callable[[], Any]] = ()  # type: ignore[assignment]
-    #: The content type of a response made by `of` for as long as nobody has asked for its headers.
-    _only_content_type: str | None = None
+    #: The only header of a response made by `of`, for as long as nobody has asked for its headers.
+    _content_type: tuple[bytes, bytes] | None = None
     #: What `prepare` has made.
     _prepared: Sequence[tuple[bytes, bytes]] = ()
 
@@ -87,7 +90,7 @@ class Response(ResponseBase):
             return cls(body, content_type=content_type)
         response = cls.__new__(cls)
         response.response = [body]
-        response._only_content_type = content_type
+        response._content_type = _content_type(content_type)
         return response
 
     @classmethod
@@ -97,19 +100,19 @@ class Response(ResponseBase):
             return cls(text)
         response = cls.__new__(cls)
         response.response = [text.encode()]
-        response._only_content_type = "text/html; charset=utf-8"
+        response._content_type = _HTML
         return response
 
     @lazy
     def headers(self) -> Headers:
         """The headers."""
-        if self._only_content_type is None:
+        if self._content_type is None:
             return Headers()
         body: Any = self.response
         length = len(body[0]) if len(body) == 1 and type(body[0]) is bytes else self._length()
         headers = Headers.__new__(Headers)
-        headers._list = [("Content-Type", self._only_content_type), ("Content-Length", str(length))]
-        self._only_content_type = None
+        headers._list = [("Content-Type", self._content_type[1].decode()), ("Content-Length", str(length))]
+        self._content_type = None
         return headers
 
     def _length(self) -> int:
@@ -139,30 +142,26 @@ class Response(ResponseBase):
             await walk.run(self.send_and_close(scope, receive, send))
             return
         status = self._status_code
-        if not 200 <= status < 600:
-            check_status(status, self._status)
-            if status >= 600:
-                _teach_uvicorn(status, self._status)
-        start: dict[str, Any] = {"type": "http.response.start", "status": status}
         parts: Any = self.response
         if (
-            self._only_content_type is not None
+            self._content_type is not None
             and (status == 200 or (status >= 400 and self._status is _statuses.get(status)))
             and scope["method"] != "HEAD"
             and type(parts) is list
             and len(parts) == 1
             and type(parts[0]) is bytes
-            and not self._has_own_headers
-            and "headers" not in self.__dict__  # others may have been put there
         ):
+            # As nearly every response is: made by `of`, and left alone.
             body = parts[0]
-            start["headers"] = [
-                (b"content-type", self._only_content_type.encode("latin-1")),
-                (b"content-length", b"%d" % len(body)),
-            ]
-            await send(start)
+            headers = [self._content_type, (b"content-length", b"%d" % len(body))]
+            await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
             return
+        if not 200 <= status < 600:
+            check_status(status, self._status)
+            if status >= 600:
+                _teach_uvicorn(status, self._status)
+        start: dict[str, Any] = {"type": "http.response.start", "status": status}
         start["headers"] = self._prepared or self.asgi_headers(scope)
         if "asyncflask.client" in scope:
             # What does not go over the wire, for the test client: the reason and how names are written.
@@ -298,6 +297,14 @@ class Response(ResponseBase):
             self._on_close, self.response = (), []  # done; what is left is the subclass's own
             await ending.call(self.close)
         ending.raise_first()
+
+
+_HTML = b"content-type", b"text/html; charset=utf-8"
+
+
+@lru_cache(64)
+def _content_type(value: str) -> tuple[bytes, bytes]:
+    return b"content-type", value.encode("latin-1")
 
 
 #: Status lines by their codes.

@@ -1115,7 +1115,9 @@ def test_cancelled_in_every_place(kind: str, style: str, way: str) -> None:
     run_on(kind, main, timeout=15)
     ended.check()
     if way != "repeatedly":
-        assert all(name.startswith("teardown") and len(cut) == 1 for name, cut in ended.cut.items()), ended.cut
+        assert all(name.startswith("teardown") and len(cut) == 1 for name, cut in ended.cut.items()), (
+            ended.cut
+        )
 
 
 async def _call(app: Any, *args: Any) -> None:

@@ -1226,7 +1226,9 @@ def test_a_walk_that_is_dropped_with_its_loop_is_torn_down(
             await walk.call(thread_name)
             await walk.call(asyncio.sleep, FOREVER)
         finally:
-            await Ending(walk).call(async_teardown if teardown == "async" else lambda: torn_down.append("sync"))
+            await Ending(walk).call(
+                async_teardown if teardown == "async" else lambda: torn_down.append("sync")
+            )
 
     loop = LOOPS[kind]()
     coroutine = walk(pool, body)

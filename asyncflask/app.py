@@ -6,7 +6,7 @@ import os
 import sys
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, ValuesView
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from inspect import isasyncgenfunction, signature
@@ -16,13 +16,13 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from urllib.parse import quote
 
 from starlette.datastructures import URLPath
-from starlette.routing import NoMatchFound
 from werkzeug.datastructures import ImmutableDict
 from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError, HTTPException
 from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException
 from werkzeug.utils import redirect as _wz_redirect
 from werkzeug.wrappers import Response as BaseResponse
 
+from . import observed
 from .background import BackgroundTasks
 from .concurrency import as_coroutine, inner_walk, is_async
 from .config import Config, ConfigAttribute
@@ -33,7 +33,6 @@ from .json.provider import DefaultJSONProvider, JSONProvider
 from .lazy import imported, importing, lazy
 from .lifespan import check_generator, serving
 from .logging import create_logger
-from . import observed
 from .middleware import errors
 from .middleware.context import ContextMiddleware
 from .middleware.finalize import finalize_request
@@ -349,18 +348,11 @@ class Flask(Scaffold):
     @property
     def routes(self) -> list[BaseRoute]:
         """The rules in the form of Starlette's routes, for middleware that looks there."""
-        return [rule.route for rule in self.url_map.iter_rules() if isinstance(rule, Rule)]
+        return self.router.routes
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """The path of an endpoint below the application, for Starlette's ``request.url_for``; `url_for` is
-        what views use.
-
-        :raises NoMatchFound: when no rule has that name and those variables.
-        """
-        for route in self.routes:
-            with suppress(NoMatchFound):
-                return route.url_path_for(name, **path_params)
-        raise NoMatchFound(name, path_params)
+        """The path of an endpoint below the application, see `Router.url_path_for`."""
+        return self.router.url_path_for(name, **path_params)
 
     def _replacement_of(self, name: str) -> Callable[..., Any] | None:
         cls = type(self)
@@ -811,7 +803,7 @@ class Flask(Scaffold):
     def full_dispatch_request(self) -> Response:
         """Run the hooks and the view, and make the response."""
         ctx = self._request_ctx()
-        return cast(Response, self._run(ctx.route.full_dispatch(*ctx.channels)))
+        return cast(Response, self._run(ctx._route.full_dispatch(*ctx._channels)))
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         """Run the `before_request` functions; what the first of them returned that is not None."""
@@ -820,7 +812,7 @@ class Flask(Scaffold):
     def dispatch_request(self) -> ResponseReturnValue:
         """Call the view of the current request."""
         ctx = self._request_ctx()
-        return cast(ResponseReturnValue, self._run(as_coroutine(own_view_of(ctx.route)(*ctx.channels))))
+        return cast(ResponseReturnValue, self._run(as_coroutine(own_view_of(ctx._route)(*ctx._channels))))
 
     def finalize_request(self, rv: Any, from_error_handler: bool = False) -> Response:
         """Make a response of a view's value and run the `after_request` functions."""
@@ -846,7 +838,7 @@ class Flask(Scaffold):
         """Run the `teardown_request` functions."""
         exc = sys.exc_info()[1] if exc is _sentinel else exc
         ctx = self._request_ctx()
-        self._run(do_teardown_request(ctx.route, exc))
+        self._run(do_teardown_request(ctx._route, exc))
 
     def do_teardown_appcontext(self, exc: BaseException | None = _sentinel) -> None:
         """Run the `teardown_appcontext` functions."""
@@ -856,8 +848,8 @@ class Flask(Scaffold):
     def _request_ctx(self) -> Any:
         """The context of the current request, with the stack of layers for it."""
         ctx: Any = _active_request_ctx()
-        if ctx.route is None or ctx.route.rule is not ctx.request.url_rule:
-            ctx.route = self.router.instead(ctx.request)
+        if ctx._route is None or ctx._route.rule is not ctx.request.url_rule:
+            ctx._route = self.router.instead(ctx.request)
         return ctx
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:

@@ -39,7 +39,7 @@ class BackgroundTasks:
         :param work: takes nothing.
         """
         ctx = request_context()
-        walk = None if ctx is None or ctx.request.scope["type"] != "http" else ctx.walk
+        walk = None if ctx is None or ctx.request.scope["type"] != "http" else ctx._walk
         if walk is not None and not walk.is_over:
             walk.afterwards = [*walk.afterwards, lambda: self.start(work)]
         else:

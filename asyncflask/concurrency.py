@@ -57,7 +57,7 @@ def active_walk() -> Walk | None:
     if walk is None:
         ctx = _cv_app.get(None)
         if ctx is not None:
-            walk = ctx.walk
+            walk = ctx._walk
     return walk
 
 
@@ -65,7 +65,7 @@ def current_walk() -> Walk:
     """The walk that the calling framework coroutine is part of."""
     walk = _inner_walk.get()
     if walk is None:
-        walk = _cv_app.get().walk
+        walk = _cv_app.get()._walk
     assert walk is not None, "called outside of a walk"
     return walk
 
@@ -177,6 +177,19 @@ class _Completion:
                     await self._future
                 except asyncio.CancelledError:
                     continue
+
+
+async def outlasted(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Await a coroutine to its end, in a task of its own. A cancellation that arrives meanwhile is raised then."""
+    loop = asyncio.get_running_loop()
+    completion = _Completion(loop)
+    task = loop.create_task(coroutine)
+    task.add_done_callback(lambda _: completion.set())
+    cancelled = await _awaited(completion.wait())
+    result = task.result()
+    if cancelled is not None:
+        raise cancelled
+    return result
 
 
 class Waiting(Protocol):

@@ -110,7 +110,7 @@ class AppContext:
     """
 
     #: Whether a server's request holds the context: then no pop is the last one.
-    held = False
+    _held = False
     # Of a context without a request: the context with one that it was pushed in.
     _around: AppContext | None = None
     # The context that has the `g` of this one, and whose end is that of the application's run (Flask 3.1).
@@ -118,25 +118,25 @@ class AppContext:
 
     request: Request = _OfRequest()  # type: ignore[assignment]
     #: The walk that serves the request; None when no server does.
-    walk: Walk | None = _OfRequest()  # type: ignore[assignment]
+    _walk: Walk | None = _OfRequest()  # type: ignore[assignment]
     #: The messages that `get_flashed_messages` has taken out of the session.
     flashes: list[tuple[str, str]] | None = _OfRequest()  # type: ignore[assignment]
     #: The stack of layers that the request goes through.
-    route: Any = _OfRequest()
+    _route: Any = _OfRequest()
     #: Scope, `receive` and `send`, where a method of the application is called in the place of the layers.
-    channels: Any = (None, None, None)
+    _channels: Any = (None, None, None)
     #: The exception that no error handler took, for the teardown functions.
-    error: BaseException | None = None
+    _error: BaseException | None = None
     #: Whether a stream was made that uses the context, so that it does not end before that.
-    is_streamed = False
+    _is_streamed = False
     #: The stack that the request went through until the setup was changed.
-    outdated: Any = None
+    _outdated: Any = None
     #: Looks out for the client while the request waits.
-    connection: Any = None
+    _connection: Any = None
     #: Whether the client went away while the request was waiting, which has cancelled it.
-    lost = False
+    _lost = False
     #: Whether an ASGI application that answers has started its response.
-    has_started = False
+    _has_started = False
     _session: Any = _OfRequest()
     _after_request_functions: Sequence[AfterRequestCallable[Any]] = _OfRequest(())  # type: ignore[assignment]
 
@@ -274,7 +274,7 @@ class AppContext:
         """A context with the same `g` in which no request is seen."""
         ctx = AppContext(self.app)
         ctx._shared = self.app_ctx
-        ctx.walk = self.walk
+        ctx._walk = self._walk
         return ctx
 
     def pop(self, exc: BaseException | None = _sentinel) -> None:
@@ -282,7 +282,7 @@ class AppContext:
 
         :param exc: what ended the context; the exception being handled, when it is not given.
         """
-        is_last = len(self._cv_tokens) == 1 and not self.held
+        is_last = len(self._cv_tokens) == 1 and not self._held
         is_announced = self._is_announced(len(self._cv_tokens) == 1)
         try:
             if is_last:
@@ -301,7 +301,7 @@ class AppContext:
             appcontext_popped.send(self.app, _async_wrapper=self.app.waiting)
 
     async def _pop_async(self, exc: BaseException | None) -> None:
-        is_last = len(self._cv_tokens) == 1 and not self.held
+        is_last = len(self._cv_tokens) == 1 and not self._held
         is_announced = self._is_announced(len(self._cv_tokens) == 1)
         try:
             if is_last:
@@ -371,18 +371,18 @@ RequestContext = AppContext
 
 
 class ServedContext(AppContext):
-    """That of a server's request, who makes it sets `app`, `request` and `walk`: a class without an ``__init__`` in
+    """That of a server's request, who makes it sets `app`, `request` and `_walk`: a class without an ``__init__`` in
     Python has its instances in two thirds of the time."""
 
-    held = True
+    _held = True
     has_request = _has_own_request = True
     __init__ = object.__init__
 
-    walk: Walk
+    _walk: Walk
     flashes = None
     _session: Any = None
     _after_request_functions: Sequence[AfterRequestCallable[Any]] = ()
-    route: Any = None
+    _route: Any = None
 
     def _settle(self, outer: AppContext | None) -> None:
         """Nothing changes when a test pushes it once more."""

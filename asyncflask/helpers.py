@@ -118,7 +118,7 @@ def stream_with_context(generator_or_function: Any) -> Any:
     ctx = request_context()
     if ctx is None:
         raise RuntimeError("'stream_with_context' needs an active request, such as in a view function.")
-    ctx.is_streamed = True
+    ctx._is_streamed = True
 
     @contextmanager
     def active() -> Iterator[None]:

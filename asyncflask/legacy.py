@@ -24,7 +24,7 @@ from werkzeug import security
 from werkzeug.exceptions import NotFound
 from werkzeug.utils import secure_filename
 
-from .concurrency import current_walk
+from .concurrency import as_coroutine, current_walk, inner_walk, outlasted
 from .ctx import AppContext
 from .globals import _cv_app, request_context
 from .json import dumps
@@ -242,7 +242,7 @@ class FirstRequestMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         # A request that one of the functions makes cannot wait for them to be done.
-        if not _among_first_request_funcs.get():
+        if not _among_first_request_funcs.get() and not _cv_app.get()._route.has_failed:
             await self.once.run()
         return await self.app(scope, receive, send)
 
@@ -269,7 +269,9 @@ class _Once:
                 await wrap_future(other)
                 continue
             try:
-                await self._call_all()
+                await walk.to_loop()
+                # Others wait for it: it goes on when this request is cancelled.
+                await outlasted(as_coroutine(inner_walk(self.flask.worker_pool).run(self._call_all())))
             finally:
                 self._running = None
                 mine.set_result(None)

@@ -164,7 +164,7 @@ class EventSourceResponse(Response):
         )
         ctx = request_context()
         if ctx is not None:
-            ctx.is_streamed = True  # the source uses the request to its end
+            ctx._is_streamed = True  # the source uses the request to its end
         self.headers.setdefault("Cache-Control", "no-cache")
         self.headers.setdefault("X-Accel-Buffering", "no")
         self.ping = ping

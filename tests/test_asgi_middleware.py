@@ -360,7 +360,7 @@ def test_the_endpoint_is_in_the_scope(
     app.add_url_rule("/stopped/<int:number>", "stopped", lambda number: "")
     app.before_request(lambda: "stopped" if request.path.startswith("/stopped") else None)
     client = app.test_client()
-    router: Any = app
+    router: Any = app.router
     if parent == "flask":
         outer = Flask("outer", static_folder=None)
         outer.mount("/app", app)

@@ -41,6 +41,7 @@ DIFFERENCES = {
         "Text is UTF-8 unless said otherwise, as it is for a blueprint's; Flask takes the locale's encoding."
     ),
     "flask.app.Flask.wsgi_app": "Says what to use in its place: the application is an ASGI one.",
+    "flask.ctx.RequestContext.__init__": "It is the application's context, which need not have a request.",
     "flask.debughelpers.App": "Flask imports it for its own isinstance().",
     "flask.debughelpers.Blueprint": "Flask imports it for its own isinstance().",
     "flask.debughelpers.UnexpectedUnicodeError": "Flask never raises it.",
@@ -127,7 +128,10 @@ def misfit(theirs: Any, ours: Any) -> str | None:
     """Why a call that Flask's function takes may fail or do something else; None if it does not."""
     if not callable(ours):
         return f"is {ours!r}, and cannot be called"
-    wanted = list(inspect.signature(theirs).parameters.values())
+    try:
+        wanted = list(inspect.signature(theirs).parameters.values())
+    except ValueError:
+        return None  # one of Python's own, which has none
     given = list(inspect.signature(ours).parameters.values())
     kinds = {parameter.kind for parameter in given}
     by_name = {parameter.name: parameter for parameter in given if parameter.kind not in VARIADIC}

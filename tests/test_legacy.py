@@ -173,11 +173,6 @@ def test_nothing_old_is_loaded_until_it_is_used() -> None:
 
 def test_without_old_names_a_request_goes_through_the_same_layers() -> None:
     app = new_app()
-    plain = type(app.build_layers().app)
-    with pytest.deprecated_call():
-        app.before_first_request(lambda: None)
-    assert type(app.build_layers().app) is not plain
-    assert type(new_app().build_layers().app) is plain
     assert type(app.json) is DefaultJSONProvider
 
 

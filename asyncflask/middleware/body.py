@@ -27,7 +27,7 @@ class BodyMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         ctx: Any = _cv_app.get()
-        await receive_rest(ctx.request, ctx.walk)
+        await receive_rest(ctx.request, ctx._walk)
         return await self.app(scope, receive, send)
 
 

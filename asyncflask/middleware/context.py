@@ -59,13 +59,13 @@ class ContextMiddleware:
             walk.worker = lent_worker()
         ctx = ServedContext()
         ctx.app = flask
-        ctx.walk = walk
+        ctx._walk = walk
         ctx.request = request = flask.request_class(scope)
         request._receive = receive
         request._app = flask
-        ctx.route = self.app.match(request)
+        ctx._route = self.app.match(request)
         if request.has_body:
-            if not await receive_ahead(request, ctx.route, send):
+            if not await receive_ahead(request, ctx._route, send):
                 return
             if not request.body.complete:
                 walk.is_bridged = True  # `request.form` may have to wait for it
@@ -90,7 +90,7 @@ class ContextMiddleware:
 
         :returns: the response, or None when it has been sent already.
         """
-        walk, route = ctx.walk, ctx.route
+        walk, route = ctx._walk, ctx._route
         if "asyncflask.client" in scope:
             # A server's context is nobody's; the test client's is the test's own, and its `g` is to be seen.
             outer = _cv_app.get(None)
@@ -105,18 +105,18 @@ class ContextMiddleware:
             response = await self.app(scope, receive, send)
             if (
                 response._content_type is not None
-                and ctx.route is route
+                and ctx._route is route
                 and route.ends_at_once
                 and not walk.jobs
             ):
                 return response  # type: ignore[no-any-return]
             if response is not SENT:
-                if ctx.outdated is not None:
+                if ctx._outdated is not None:
                     response = await process_further(ctx, response)
                 if response._has_own_headers:
                     response.prepare(scope)  # it may use the request, which it is sent without
                 # A sync callable that a timeout has left behind does not hold back an answer either.
-                if walk.jobs or (ctx.is_streamed and not response.is_sequence):
+                if walk.jobs or (ctx._is_streamed and not response.is_sequence):
                     sent, response = response, SENT
                     await self._send(ctx, sent, scope, receive, send)
         except BaseException as raised:
@@ -127,7 +127,9 @@ class ContextMiddleware:
             if error is not None and failed is not error:
                 failed.__context__ = error
             raise
-        if ctx.lost and (not isinstance(error, Exception) or isinstance(error, ClientDisconnected | OSError)):
+        if ctx._lost and (
+            not isinstance(error, Exception) or isinstance(error, ClientDisconnected | OSError)
+        ):
             # Other errors than the client's going are not hidden by it.
             if sent is None:
                 await _answer_nobody(walk, send)
@@ -143,7 +145,7 @@ class ContextMiddleware:
         try:
             await self._send(ctx, response, scope, receive, send)
         except CancelledError:
-            if not ctx.lost:
+            if not ctx._lost:
                 raise
         finally:
             await response.aclose()
@@ -151,7 +153,7 @@ class ContextMiddleware:
 
     async def _begin(self, ctx: ServedContext) -> None:
         if may_wait_in_sync_code(self.flask):
-            ctx.walk.is_bridged = True
+            ctx._walk.is_bridged = True
         if ctx._shared is None:
             await emit(appcontext_pushed, self.flask)
 
@@ -165,25 +167,25 @@ class ContextMiddleware:
         try:
             if (
                 sent is not None
-                or ctx.walk.jobs
+                or ctx._walk.jobs
                 or (request._opened_body is not None and request.has_something_to_close())
-                or ctx.route is None
-                or ctx.route.teardown.is_needed
+                or ctx._route is None
+                or ctx._route.teardown.is_needed
             ):
                 await self.app.teardown_of(ctx).run(ctx, sent, error)
         finally:
-            ctx.error = None  # whose frames refer to the context
+            ctx._error = None  # whose frames refer to the context
             if request.routing_exception is not None and request.routing_exception is not error:
                 request.routing_exception.__traceback__ = None  # whose frames do so, too
             if "asyncflask.client" in request.scope:
-                ctx.held = False
+                ctx._held = False
                 request.scope["asyncflask.client"].keep(ctx)
 
     async def _send(
         self, ctx: ServedContext, response: Response, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Send a response that takes time, for as long as its client is there."""
-        await ctx.walk.to_loop()
+        await ctx._walk.to_loop()
         async with until_disconnect(ctx, receive, send) as connection:
             await response(scope, connection.receive, connection.send)
 

@@ -110,13 +110,13 @@ class Connection:
 async def until_disconnect(ctx: Any, receive: Receive, send: Send) -> AsyncIterator[Connection]:
     """Cancel the task inside of the block, once, when the client goes away."""
     connection = Connection(receive, send)
-    connection.watch(ctx.walk.server_context)
+    connection.watch(ctx._walk.server_context)
     ctx.request.body.use(connection.receive)
     try:
         yield connection
     finally:
         connection.stop()
-        ctx.lost = connection.lost
+        ctx._lost = connection.lost
         await connection.take_back_cancellation()
 
 
@@ -129,7 +129,7 @@ def watch_client(ctx: Any, walk: Walk) -> None:
     request = ctx.request
     if request._receive is None or not ctx.app.config["CANCEL_ON_DISCONNECT"]:
         return
-    connection = ctx.connection = Connection(request._receive, _nowhere)
+    connection = ctx._connection = Connection(request._receive, _nowhere)
     if not request.has_body or request.body.complete:
         connection.watch(walk.server_context)
     else:
@@ -138,11 +138,11 @@ def watch_client(ctx: Any, walk: Walk) -> None:
 
 async def end_watch(ctx: Any) -> None:
     """The view has ended."""
-    connection = ctx.connection
+    connection = ctx._connection
     if connection is not None:
         connection.stop()
-        ctx.lost = connection.lost
-        ctx.connection = None
+        ctx._lost = connection.lost
+        ctx._connection = None
         if ctx.request._opened_body is not None:
             ctx.request._opened_body.on_complete = None
         await connection.take_back_cancellation()

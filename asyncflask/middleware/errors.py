@@ -39,10 +39,10 @@ class UnhandledErrorMiddleware:
             return await self.app(scope, receive, send)
         except Exception as error:
             ctx: Any = _cv_app.get()
-            if ctx.has_started:
+            if ctx._has_started:
                 raise  # there is an answer already
-            if not ctx.route.ends_at_once:
-                ctx.error = error
+            if not ctx._route.ends_at_once:
+                ctx._error = error
             if self.replaced is not None:
                 return await current_walk().call(self.replaced, error)
             return await answer_unhandled(ctx, error)

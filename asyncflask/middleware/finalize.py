@@ -23,15 +23,15 @@ async def make_response(flask: Flask, value: Any) -> Response:
 
 async def process(ctx: Any, response: Response) -> Response:
     """Let a response pass the layers that have something to add to it, from the inside out."""
-    for layer in ctx.route.processors:
+    for layer in ctx._route.processors:
         response = await layer.process(ctx, response)
     return response
 
 
 async def process_further(ctx: Any, response: Response) -> Response:
     """Let a response pass those layers that were not there when its request began."""
-    passed = {type(layer) for layer in ctx.outdated.processors}
-    for layer in ctx.route.processors:
+    passed = {type(layer) for layer in ctx._outdated.processors}
+    for layer in ctx._route.processors:
         if type(layer) not in passed:
             response = await layer.process(ctx, response)
     return response

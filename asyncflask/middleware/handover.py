@@ -36,7 +36,7 @@ async def hand_over(ctx: Any, app: ASGIApp, scope: Scope, send: Send) -> Any:
     try:
         await app(without_routing(scope), ctx.request.body.replay, sender)
     finally:
-        ctx.has_started = sender.has_started
+        ctx._has_started = sender.has_started
     return SENT
 
 

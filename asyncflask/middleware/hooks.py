@@ -54,13 +54,13 @@ class BeforeRequestMiddleware:
             or (request.routing_exception is None) is not self.route.leads_on
         ):
             # One of them has changed where the request goes.
-            ctx.route = self.route.router.instead(request)
-            return await ctx.route.dispatch(scope, receive, send)
+            ctx._route = self.route.router.instead(request)
+            return await ctx._route.dispatch(scope, receive, send)
         return await self.app(scope, receive, send)
 
     async def run(self, ctx: Any) -> Any:
         """Call the functions until one of the hooks gives a value."""
-        walk = _inner_walk.get() or ctx.walk
+        walk = _inner_walk.get() or ctx._walk
         for func, _ in self.preprocessors:
             await walk.call(func, ctx.request.endpoint, ctx.request.view_args)
         for func, waits in self.functions:
@@ -104,20 +104,20 @@ class AfterRequestMiddleware:
             response = await make_response(self.flask, value)
         if self.route.made_for is not observed.setup:
             self.catch_up(ctx)
-        if self.has_functions or ctx._after_request_functions or ctx.route is not self.route:
+        if self.has_functions or ctx._after_request_functions or ctx._route is not self.route:
             return await self.process(ctx, response)
         return response
 
     def catch_up(self, ctx: Any) -> None:
         """The setup was changed by this request, or beside it: what comes now is done as it is now."""
-        if ctx.outdated is None:
-            ctx.outdated = ctx.route
-        ctx.route = self.route.router.instead(ctx.request)
+        if ctx._outdated is None:
+            ctx._outdated = ctx._route
+        ctx._route = self.route.router.instead(ctx.request)
 
     async def process(self, ctx: Any, response: Any) -> Any:
         """The response after the `after_this_request` and `after_request` functions."""
-        walk = _inner_walk.get() or ctx.walk
-        functions: Functions = (ctx.route or self.route).after_functions
+        walk = _inner_walk.get() or ctx._walk
+        functions: Functions = (ctx._route or self.route).after_functions
         if ctx._after_request_functions:
             functions = (*((func, is_async(func)) for func in ctx._after_request_functions), *functions)
         for func, waits in functions:
@@ -143,10 +143,10 @@ async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def preprocess_request(ctx: Any) -> Any:
     """Call the `url_value_preprocessor` and `before_request` functions of the current request."""
-    return await BeforeRequestMiddleware(nothing, ctx.route).run(ctx)
+    return await BeforeRequestMiddleware(nothing, ctx._route).run(ctx)
 
 
 async def process_response(ctx: Any, response: Any) -> Any:
     """Let the `after_request` functions and the session add to a response."""
-    response = await AfterRequestMiddleware(nothing, ctx.route).process(ctx, response)
-    return await SessionMiddleware(nothing, ctx.route).process(ctx, response)
+    response = await AfterRequestMiddleware(nothing, ctx._route).process(ctx, response)
+    return await SessionMiddleware(nothing, ctx._route).process(ctx, response)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .. import observed
 from ..concurrency import is_async
 from ..helpers import _split_blueprint_path
-from .. import observed
 from ..observed import is_observed
 from ..signals import before_render_template, message_flashed, template_rendered
 from ..typing import Receive, Scope, Send
@@ -80,6 +80,9 @@ class Route:
         self.after_functions = self.outwards(
             flask.after_websocket_funcs if is_websocket else flask.after_request_funcs
         )
+
+    #: Whether the URL could not be matched since a converter has failed.
+    has_failed = False
 
     def overridden(self, name: str) -> Callable[..., Any] | None:
         """The method of the application that replaces the framework's own."""

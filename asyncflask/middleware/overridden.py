@@ -10,7 +10,7 @@ from ..globals import _cv_app
 from ..typing import Receive, Scope, Send
 from .finalize import make_response
 from .handover import hand_over, is_asgi_app
-from .layer import SENT, Layer, Route
+from .layer import Layer, Route
 
 
 class OverriddenDispatch:
@@ -27,7 +27,7 @@ class OverriddenDispatch:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         ctx: Any = _cv_app.get()
-        ctx.channels = scope, receive, send  # should it call the framework's
+        ctx._channels = scope, receive, send  # should it call the framework's
         return await current_walk().call(self.method)
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
+from starlette.datastructures import URLPath
+from starlette.routing import BaseRoute, NoMatchFound
 from starlette.routing import Router as StarletteRouter
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import WebsocketMismatch
@@ -12,7 +15,7 @@ from werkzeug.routing import WebsocketMismatch
 from .. import observed
 from ..environ import route_path
 from ..globals import _cv_app
-from ..routing import NOWHERE, RouteMatcher, convert
+from ..routing import NOWHERE, RouteMatcher, Rule, convert
 from ..typing import Receive, Scope, Send
 from . import Stack
 from .errors import FailedMatching
@@ -31,8 +34,8 @@ class Router(StarletteRouter):
     """
 
     def __init__(self, flask: Flask) -> None:
-        super().__init__(redirect_slashes=False, lifespan=cast(Any, flask.lifespan_context))
         self.flask = flask
+        super().__init__(redirect_slashes=False, lifespan=cast(Any, flask.lifespan_context))
         # By the rule and the kind of its requests, see `Route`.
         self._stacks: dict[tuple[int, ...], Stack] = {}
         self._made_for: object = None
@@ -43,7 +46,7 @@ class Router(StarletteRouter):
         if scope["type"] == "lifespan":
             return super().__call__(scope, receive, send)
         ctx: Any = _cv_app.get()
-        route: Stack | None = ctx.route
+        route: Stack | None = ctx._route
         if route is None:
             return self._find_first(scope, receive, send)
         if ctx.request.has_body and not ctx.request.body.complete:
@@ -57,10 +60,31 @@ class Router(StarletteRouter):
         except Exception as failed:
             is_websocket = scope["type"] == "websocket"
             bottom = FailedMatching(failed)
-            ctx.route = Stack(self.flask, None, False, False, is_websocket, self, bottom=bottom)
+            ctx._route = Stack(self.flask, None, False, False, is_websocket, self, bottom=bottom)
+            ctx._route.has_failed = True
         else:
-            ctx.route = self._described(ctx.request, self.instead(ctx.request))
-        return await ctx.route.receiving(scope, receive, send)
+            ctx._route = self._described(ctx.request, self.instead(ctx.request))
+        return await ctx._route.receiving(scope, receive, send)
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """The rules in the form of Starlette's routes, for middleware that looks there."""
+        return [rule.route for rule in self.flask.url_map.iter_rules() if isinstance(rule, Rule)]
+
+    @routes.setter
+    def routes(self, routes: list[BaseRoute]) -> None:
+        """Starlette's router begins with a list of its own."""
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """The path of an endpoint below the application, for Starlette's ``request.url_for``; `Flask.url_for` is
+        what views use.
+
+        :raises NoMatchFound: when no rule has that name and those variables.
+        """
+        for route in self.routes:
+            with suppress(NoMatchFound):
+                return route.url_path_for(name, **path_params)
+        raise NoMatchFound(name, path_params)
 
     # -- matching -------------------------------------------------------------------------------
 
@@ -118,7 +142,7 @@ class Router(StarletteRouter):
             request.routing_exception = untrusted
             return
         if self.matcher.runs_user_code:
-            await ctx.walk.call(ctx.match_request)
+            await ctx._walk.call(ctx.match_request)
         else:
             ctx.match_request()
         path = route_path(request.scope)
@@ -158,7 +182,7 @@ class Router(StarletteRouter):
 
     def teardown_of(self, ctx: Any) -> Teardown:
         """The end of a request: that of where it has gone in the end."""
-        route = ctx.route
+        route = ctx._route
         if route is None or route.rule is not ctx.request.url_rule:
             route = self.instead(ctx.request)
         teardown: Teardown = route.teardown

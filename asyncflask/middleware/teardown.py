@@ -52,12 +52,12 @@ class Teardown:
         :raises BaseException: what was raised first, in the end; before others a cancellation, which ends the
             function that it meets and no other.
         """
-        error = ctx.error if error is None else error
+        error = ctx._error if error is None else error
         if error is not None and self.flask.should_ignore_error(error):
             error = None
-        ending = Ending(ctx.walk, isinstance(error, CancelledError))
-        if ctx.walk.jobs:
-            await ending.do(ctx.walk.settled)
+        ending = Ending(ctx._walk, isinstance(error, CancelledError))
+        if ctx._walk.jobs:
+            await ending.do(ctx._walk.settled)
         if response is not None:
             await ending.do(response.aclose)
         if self.replaced is not None:

@@ -46,7 +46,7 @@ class AsyncView:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         ctx: Any = _cv_app.get()
-        walk = _inner_walk.get() or ctx.walk
+        walk = _inner_walk.get() or ctx._walk
         if walk.in_thread:
             await walk.to_loop()
         arguments = ctx.request.view_args
@@ -69,7 +69,7 @@ class SyncView:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         ctx: Any = _cv_app.get()
-        walk = _inner_walk.get() or ctx.walk
+        walk = _inner_walk.get() or ctx._walk
         if not walk.in_thread:
             await walk.to_thread()
         value = self.view(**ctx.request.view_args)
@@ -81,7 +81,7 @@ class SyncView:
             return await walk.awaited(value)
         finally:
             walk.on_wait = None
-            if ctx.connection is not None:
+            if ctx._connection is not None:
                 await end_watch(ctx)
 
 
@@ -93,7 +93,7 @@ class LoopView:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         ctx: Any = _cv_app.get()
-        walk = _inner_walk.get() or ctx.walk
+        walk = _inner_walk.get() or ctx._walk
         await walk.to_loop()
         walk.on_wait = ctx
         try:
@@ -101,7 +101,7 @@ class LoopView:
             return await value if is_awaitable(value) else value
         finally:
             walk.on_wait = None
-            if ctx.connection is not None:
+            if ctx._connection is not None:
                 await end_watch(ctx)
 
 
@@ -113,7 +113,7 @@ class WebsocketView:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         ctx: Any = _cv_app.get()
-        walk = ctx.walk
+        walk = ctx._walk
         await walk.to_loop()
         if self.route.view is None:
             raise KeyError(self.route.rule.endpoint)

@@ -51,7 +51,7 @@ class WebsocketMiddleware:
         websocket = flask.websocket_class(scope)
         websocket._app = flask
         ctx = ServedContext()
-        ctx.app, ctx.walk, ctx.request = flask, walk, websocket
+        ctx.app, ctx._walk, ctx.request = flask, walk, websocket
         client = scope.get("asyncflask.client")
         outer = None if client is None else _cv_app.get(None)
         ctx._shared = None if outer is None or outer.app is not flask else outer.app_ctx
@@ -68,7 +68,7 @@ class WebsocketMiddleware:
             message = await outside(receive)
             if message["type"] == "websocket.connect":  # or it has gone already
                 connection.watch(walk.server_context)
-                ctx.route = self.app.match(websocket, websocket=True)
+                ctx._route = self.app.match(websocket, websocket=True)
                 response = await self.app(scope, receive, send)
                 await walk.to_loop()
                 await self._finish(websocket, response)
@@ -102,12 +102,12 @@ class WebsocketMiddleware:
 
     async def _let_go(self, ctx: ServedContext, websocket: Websocket) -> None:
         if websocket._connection.lost and not websocket.accepted and not websocket.closed:
-            await ctx.walk.to_loop()
+            await ctx._walk.to_loop()
             with suppress(Exception):  # some servers keep waiting for an answer
                 await outside(lambda: websocket._send({"type": "websocket.close", "code": 1006}))
         client = websocket.scope.get("asyncflask.client")
         if client is not None:
-            ctx.held = False
+            ctx._held = False
             client.keep(ctx)
 
     async def _add_session_cookie(self, headers: Headers) -> None:

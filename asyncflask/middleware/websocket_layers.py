@@ -59,13 +59,13 @@ class AfterWebsocketMiddleware:
             await _hand_over(ctx, value)
             return SENT
         response = SENT if value is None else self.flask.make_response(value)
-        ctx.has_started = True  # the hooks are asked once
+        ctx._has_started = True  # the hooks are asked once
         return await self.process(ctx, response)
 
     async def process(self, ctx: Any, response: Any) -> Any:
         """The response after the `after_websocket` functions, which get None where there is none."""
         response = None if response is SENT else response
-        for func, _ in ctx.route.after_functions:
+        for func, _ in ctx._route.after_functions:
             response = await current_walk().call(func, response)
         return SENT if response is None else response
 
@@ -87,12 +87,12 @@ class UnhandledWebsocketErrorMiddleware:
             return await self.app(scope, receive, send)
         except Exception as error:
             ctx: Any = _cv_app.get()
-            ctx.error = error
+            ctx._error = error
             if not ctx.request.accepted:
                 return await finalize_request(ctx, await handle_exception(self.flask, error), True)
             await current_walk().to_loop()
             await self._close(ctx, error)
-            if not ctx.has_started:
+            if not ctx._has_started:
                 await process(ctx, SENT)
             return SENT
 
@@ -101,10 +101,10 @@ class UnhandledWebsocketErrorMiddleware:
         code = INTERNAL_ERROR
         if isinstance(error, HTTPException) and (error.code or 500) < 500:
             code = POLICY_VIOLATION
-            ctx.error = None
+            ctx._error = None
         handler = flask._find_error_handler(error, websocket.blueprints)
         if handler is not None:
-            ctx.error = None
+            ctx._error = None
             await current_walk().call(handler, error)
             await current_walk().to_loop()
         if not websocket.closed and not websocket._connection.lost:
@@ -112,7 +112,7 @@ class UnhandledWebsocketErrorMiddleware:
                 await websocket.close(code)
             except Exception:
                 raise error from None  # a server that takes no such code; it closes by itself then
-        if ctx.error is None:
+        if ctx._error is None:
             return
         if got_request_exception.receivers:
             await emit(got_request_exception, flask, exception=error)

@@ -494,7 +494,9 @@ async def endless(kind: str) -> Any:
 
     if kind == "events":
         return EventSourceResponse(pieces())
-    return StreamingResponse(pieces()) if kind == "starlette" else make_response(pieces())
+    if kind == "starlette":
+        return StreamingResponse(pieces())
+    return make_response(stream_with_context(pieces()))
 
 
 @app.post("/body")

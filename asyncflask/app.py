@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, ValuesView
+from collections.abc import AsyncIterator, Callable, Coroutine, ValuesView
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -268,7 +268,7 @@ class Flask(Scaffold):
         else:
             await self.asgi_app(scope, receive, send)
 
-    def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    async def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What `__call__` calls, to be wrapped by ASGI middleware without losing the application:
         ``app.asgi_app = Middleware(app.asgi_app)``."""
         layers = self._layers or self.build_layers()
@@ -284,7 +284,7 @@ class Flask(Scaffold):
                 layers = DebugMiddleware(layers)
             elif self._lent_state is None and self._replacement_of("asgi_app") is None:
                 self._direct, self._direct_in = layers, observed.setup
-        return layers(scope, receive, send)
+        await layers(scope, receive, send)
 
     @property
     def wsgi_app(self) -> NoReturn:
@@ -974,7 +974,7 @@ class Flask(Scaffold):
 
     async def async_teardown_request(self, exc: BaseException | None) -> None:
         """`do_teardown_request`, from async code."""
-        await self._in_walk(do_teardown_request(self._request_ctx().route, exc))
+        await self._in_walk(do_teardown_request(self._request_ctx()._route, exc))
 
     async def async_teardown_appcontext(self, exc: BaseException | None) -> None:
         """`do_teardown_appcontext`, from async code."""

@@ -439,14 +439,14 @@ def copy_current_request_context(f: F) -> F:
 
         @wraps(f)
         async def async_wrapper(*args: Any, **kwargs: Any) -> Any:
-            async with ctx:
+            async with ctx.copy():  # it may be called by several tasks at a time
                 return await f(*args, **kwargs)
 
         return async_wrapper  # type: ignore[return-value]
 
     @wraps(f)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        with ctx:
+        with ctx.copy():
             return f(*args, **kwargs)
 
     return wrapper  # type: ignore[return-value]

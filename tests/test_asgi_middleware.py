@@ -713,7 +713,7 @@ def test_base_http_middleware_and_a_client_that_goes(app: Flask, log: list[Any])
         client.send_request("GET", "/endless")
         client.head()
         client.reset()
-        eventually(lambda: log == ["closed", "teardown"], "the end of the stream")
+        eventually(lambda: log == ["teardown", "closed"], "the end of the stream")
         eventually(lambda: not server.tasks, "the request has ended")
 
 

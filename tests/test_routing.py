@@ -121,6 +121,7 @@ def test_most_is_answered_the_quick_way() -> None:
     for rule in ("/", "/a", "/a/<int:n>", "/b/<x>/c", "/p/<path:p>"):
         url_map.add(Rule(rule, endpoint=rule, methods=["GET"]))
     builder = UrlBuilder(url_map)
+    matcher = RouteMatcher(url_map, subdomains=False)
     for path in ("/", "/a", "/a/1", "/b/x/c", "/p/x/y"):
         assert matcher.match(path, "GET") is not None
     assert matcher.match("/nowhere", "GET") is NOWHERE

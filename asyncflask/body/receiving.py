@@ -185,8 +185,9 @@ class Body:
         :returns: whether the client is still there.
         :raises RequestTimeout: when it sends nothing for ``BODY_TIMEOUT`` seconds.
         """
-        timeout = self._request.body_timeout
-        while not self.complete and self.size <= AHEAD_SIZE:
+        limit, timeout = self._request.max_content_length, self._request.body_timeout
+        most = AHEAD_SIZE if limit is None else min(limit, AHEAD_SIZE)
+        while not self.complete and self.size <= most:
             message = await in_time(self._receive, timeout)
             if message["type"] == "http.disconnect":
                 return False

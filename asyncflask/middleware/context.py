@@ -108,6 +108,7 @@ class ContextMiddleware:
                 and ctx._route is route
                 and route.ends_at_once
                 and not walk.jobs
+                and not (ctx.request.has_body and ctx.request.has_something_to_close())
             ):
                 return response  # type: ignore[no-any-return]
             if response is not SENT:

@@ -387,7 +387,6 @@ NOTHING_SET = {"g": [], "variable": None}
         ("POST", "/upload", 10),
         ("POST", "/upload", 400_000),
         ("POST", "/upload-sync", 400_000),
-        ("POST", "/unread", 400_000),
     ],
 )
 def test_the_next_request_on_the_connection_inherits_nothing(

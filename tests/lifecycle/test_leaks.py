@@ -569,7 +569,8 @@ def test_a_request_is_gone_with_its_response(
     server, references = watched
     method, path, headers, body, status = WATCHED[name]
     with server.connect() as client:
-        for _ in range(2):  # the first one may fill a cache
+        # The first one may fill a cache. After a body that nobody has read the connection is closed.
+        for _ in range(1 if name == "unread body" else 2):
             del references[:]
             assert client.request(method, path, headers=headers, body=body).status == status
             eventually(lambda: not server.tasks, "the request is over")
@@ -596,8 +597,8 @@ WITHOUT_HOOKS: dict[str, tuple[str, list[dict[str, Any]], int]] = {
     "Starlette's error": ("starlette", [], 403),
     "unhandled error": ("fail", [], 500),
     "too much": ("data", CHUNKS, 413),
-    "client gone": ("data", [{"type": "http.disconnect"}], 400),
-    "client gone amid the body": ("data", [CHUNKS[0], {"type": "http.disconnect"}], 400),
+    "client gone": ("data", [{"type": "http.disconnect"}], 499),
+    "client gone amid the body": ("data", [CHUNKS[0], {"type": "http.disconnect"}], 499),
 }
 
 
@@ -630,9 +631,7 @@ def test_a_request_that_no_hook_sees_is_gone_with_its_response(
     async def async_view() -> Any:
         return view()
 
-    # A class of its own would have the body received elsewhere.
-    if not messages:
-        app.request_class = Request
+    app.request_class = Request
     app.add_url_rule("/", "view", async_view if is_async else view, methods=["GET", "POST"], blocking=False)
 
     @app.errorhandler(400)
@@ -644,7 +643,7 @@ def test_a_request_that_no_hook_sees_is_gone_with_its_response(
     waiting = messages.copy()
 
     async def receive() -> Any:
-        return waiting.pop(0)
+        return waiting.pop(0) if waiting else {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         sent.append(message)

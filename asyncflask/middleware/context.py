@@ -91,7 +91,8 @@ class ContextMiddleware:
         :returns: the response, or None when it has been sent already.
         """
         walk, route = ctx._walk, ctx._route
-        if "asyncflask.client" in scope:
+        is_tested = "asyncflask.client" in scope
+        if is_tested:
             # A server's context is nobody's; the test client's is the test's own, and its `g` is to be seen.
             outer = _cv_app.get(None)
             ctx._shared = None if outer is None or outer.app is not self.flask else outer.app_ctx
@@ -108,6 +109,7 @@ class ContextMiddleware:
                 and ctx._route is route
                 and route.ends_at_once
                 and not walk.jobs
+                and not is_tested
                 and not (ctx.request.has_body and ctx.request.has_something_to_close())
             ):
                 return response  # type: ignore[no-any-return]

@@ -9,9 +9,12 @@ from contextvars import Context
 from functools import partial
 from typing import Any
 
-from ..body import MEMORY_SIZE
 from ..concurrency import Walk, outside
 from ..typing import Message, Receive, Send
+
+
+#: Bytes that are taken from the server ahead of who asks for them.
+KEPT_SIZE = 512 * 1024
 
 
 class Connection:
@@ -19,7 +22,7 @@ class Connection:
 
     Servers tell of its leaving in `receive` only, where the rest of a body may
     come first. So what is received here is kept for the one who asks for it, up
-    to `MEMORY_SIZE` bytes; then that one has to read on, and is told.
+    to `KEPT_SIZE` bytes; then that one has to read on, and is told.
 
     :param receive: the server's.
     :param send: the server's.
@@ -54,7 +57,7 @@ class Connection:
                 return
             self._messages.put_nowait(message)
             self._kept += self.weigh(message)
-            while self._kept > MEMORY_SIZE:
+            while self._kept > KEPT_SIZE:
                 self._taken.clear()
                 await self._taken.wait()
 

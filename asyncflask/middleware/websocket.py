@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import Headers
 
-from ..concurrency import Walk, _inner_walk, leave_inner_walk, lent_worker, outside
+from ..concurrency import Walk, _inner_walk, current_walk, leave_inner_walk, lent_worker, outside
 from ..ctx import ServedContext
 from ..globals import _cv_app
 from ..signals import appcontext_pushed
@@ -138,6 +138,7 @@ async def refuse(websocket: Websocket, response: Response) -> None:
         await response(scope, websocket._receive, send_denial)  # type: ignore[arg-type]
     finally:
         await response.aclose()
+    await current_walk().to_loop()
     # uvicorn knows that the handshake is answered when the connection has been closed, and logs an error before.
     for _ in range(2):
         await asyncio.sleep(0)

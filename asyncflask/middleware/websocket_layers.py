@@ -15,7 +15,7 @@ from ..signals import got_request_exception
 from ..typing import ASGIApp, Message, Receive, Scope, Send
 from ..websocket import ClientGone
 from .errors import ErrorHandlerMiddleware, answer_error, handle_exception
-from .finalize import finalize_request, process
+from .finalize import process
 from .handover import is_asgi_app, started_response
 from .hooks import BeforeRequestMiddleware
 from .layer import SENT, Layer, Route
@@ -89,12 +89,20 @@ class UnhandledWebsocketErrorMiddleware:
             ctx: Any = _cv_app.get()
             ctx._error = error
             if not ctx.request.accepted:
-                return await finalize_request(ctx, await handle_exception(self.flask, error), True)
+                return await self._refuse(ctx, await handle_exception(self.flask, error))
             await current_walk().to_loop()
             await self._close(ctx, error)
             if not ctx._has_started:
                 await process(ctx, SENT)
             return SENT
+
+    async def _refuse(self, ctx: Any, value: Any) -> Any:
+        response: Any = self.flask.make_response(value)
+        try:
+            return await process(ctx, response)
+        except Exception:
+            self.flask.logger.exception("An 'after_websocket' function failed while an error was handled")
+            return response
 
     async def _close(self, ctx: Any, error: Exception) -> None:
         flask, websocket = self.flask, ctx.request

@@ -24,7 +24,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from . import observed
 from .background import BackgroundTasks
-from .concurrency import as_coroutine, inner_walk, is_async
+from .concurrency import inner_walk, is_async
 from .config import Config, ConfigAttribute
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, _default_template_ctx_processor
 from .globals import _active_request_ctx, current_app, g, request, request_context, request_ctx, session
@@ -40,7 +40,7 @@ from .middleware.hooks import preprocess_request, process_response
 from .middleware.layer import Route, overridden
 from .middleware.router import Router
 from .middleware.teardown import do_teardown_appcontext, do_teardown_request
-from .middleware.view import own_view_of
+from .middleware.view import dispatch_request
 from .mounting import Mount, make_mount
 from .observed import FunctionList, changed
 from .routing import Map, Rule, UrlBuilder
@@ -811,8 +811,7 @@ class Flask(Scaffold):
 
     def dispatch_request(self) -> ResponseReturnValue:
         """Call the view of the current request."""
-        ctx = self._request_ctx()
-        return cast(ResponseReturnValue, self._run(as_coroutine(own_view_of(ctx._route)(*ctx._channels))))
+        return cast(ResponseReturnValue, self._run(dispatch_request(self._request_ctx())))
 
     def finalize_request(self, rv: Any, from_error_handler: bool = False) -> Response:
         """Make a response of a view's value and run the `after_request` functions."""

@@ -249,7 +249,7 @@ class RouteMatcher:
     def __init__(self, url_map: Map, subdomains: bool) -> None:
         url_map.update()
         self._root: _Node | None = None
-        self._static: dict[str, dict[str, Found]] = {}
+        self.static: dict[str, dict[str, Found]] = {}
         self._by_prefix: dict[str, _Node] = {}
         #: Whether matching may call converters that are not Werkzeug's.
         self.runs_user_code = not all(map(_is_builtin, url_map.converters.values()))
@@ -262,7 +262,7 @@ class RouteMatcher:
     def match(self, path: str, method: str, websocket: bool = False) -> Any:
         """The rule for a path and the texts of its variables, `NOWHERE`, or None when Werkzeug has to be
         asked."""
-        methods = self._static.get(path)
+        methods = self.static.get(path)
         if methods is not None and not websocket:
             found = methods.get(method)
             if found is not None:
@@ -338,7 +338,7 @@ class RouteMatcher:
             }
             path = "/".join((*parts, part))
             if plain and path[:2] != "//":  # which is for Werkzeug
-                self._static[path] = plain
+                self.static[path] = plain
             self._collect_static(child, (*parts, part))
 
     def _follow(

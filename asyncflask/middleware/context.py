@@ -17,7 +17,7 @@ from ..signals import appcontext_pushed
 from ..typing import Receive, Scope, Send
 from ..wrappers import Request, Response
 from .body import UnreadBody
-from .disconnect import until_disconnect
+from .disconnect import end_watch, until_disconnect
 from .finalize import process_further
 from .layer import SENT, may_wait_in_sync_code
 from .router import Router
@@ -100,10 +100,14 @@ class ContextMiddleware:
         error: BaseException | None = None
         response: Any = SENT
         sent: Response | None = None
+        walk.on_wait = ctx
         try:
             if route is None or not route.begins_at_once:
                 await self._begin(ctx)
             response = await self.app(scope, receive, send)
+            if walk.on_wait is None:
+                await end_watch(ctx)
+            walk.on_wait = None
             if (
                 response._content_type is not None
                 and ctx._route is route
@@ -124,6 +128,7 @@ class ContextMiddleware:
                     await self._send(ctx, sent, scope, receive, send)
         except BaseException as raised:
             error = raised
+            walk.on_wait = None
         try:
             await self._end(ctx, sent, error)
         except BaseException as failed:
@@ -167,6 +172,7 @@ class ContextMiddleware:
         :param error: what has ended the request.
         """
         request = ctx.request
+        await end_watch(ctx)
         try:
             if (
                 sent is not None

@@ -140,9 +140,10 @@ def watch_client(ctx: Any, walk: Walk) -> None:
 
 
 async def end_watch(ctx: Any) -> None:
-    """The view has ended."""
+    """What is looked after has ended."""
     connection = ctx._connection
     if connection is not None:
+        await ctx._walk.to_loop()
         connection.stop()
         ctx._lost = connection.lost
         ctx._connection = None

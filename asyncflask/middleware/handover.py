@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from ..concurrency import current_walk, inner_walk, is_async, outside
 from ..environ import without_routing
 from ..typing import ASGIApp, Message, Scope, Send
+from .disconnect import end_watch
 from .finalize import process
 from .layer import SENT
 from .sessions import take_over_session
@@ -31,7 +32,11 @@ async def hand_over(ctx: Any, app: ASGIApp, scope: Scope, send: Send) -> Any:
 
     :returns: `SENT`.
     """
-    await current_walk().to_loop()
+    walk = current_walk()
+    await walk.to_loop()
+    # It is told itself when the client goes, and two at a time cannot receive.
+    walk.on_wait = None
+    await end_watch(ctx)
     sender = _Sender(ctx, send)
     try:
         await app(without_routing(scope), ctx.request.body.replay, sender)

@@ -96,8 +96,10 @@ class Router(StarletteRouter):
             return None
         scope = request.scope
         path: str = route_path(scope) if scope.get("root_path") else scope["path"]
-        found = self.matcher.match(path, request.method, websocket)
-        if found is None:
+        method = request.method
+        if path in self._static and not websocket and (found := self._static[path].get(method)) is not None:
+            pass  # the way of the rules without variables
+        elif (found := self.matcher.match(path, method, websocket)) is None:
             return None
         if found is NOWHERE:
             request.routing_exception = NotFound()
@@ -112,7 +114,7 @@ class Router(StarletteRouter):
         request.url_rule = target.rule
         request.view_args = view_args
         stack: Stack = target.stack
-        if stack is None or stack.made_for is not self._made_for or request.method == "OPTIONS":
+        if stack is None or stack.made_for is not self._made_for or method == "OPTIONS":
             stack = self._stack_of(target, request, path)
         return self._described(request, stack)
 
@@ -221,4 +223,5 @@ class Router(StarletteRouter):
             self._rules = rules
             with_domains = flask.url_map.host_matching or flask.subdomain_matching
             self.matcher = RouteMatcher(flask.url_map, subdomains=with_domains)
+            self._static = self.matcher.static
         self._nowhere = self._stack(None, False, False, False)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, cast
 
 from ..bridge import bridged
 from ..concurrency import _inner_walk, is_async, is_awaitable
 from ..globals import _cv_app
 from ..typing import Receive, Scope, Send
 from .body import receive_rest
-from .disconnect import end_watch
 from .layer import Layer, Route
 from .overridden import OverriddenView
 
@@ -38,26 +37,24 @@ def own_view_of(route: Route) -> Layer:
     return SyncView(route.view) if getattr(route.rule, "blocking", True) else LoopView(route.view)
 
 
+async def dispatch_request(ctx: Any) -> Any:
+    """Call the view of a request, or raise what was wrong with the URL."""
+    return await own_view_of(ctx._route)(*ctx._channels)
+
+
 class AsyncView:
     """An ``async def`` view, on the event loop."""
 
     def __init__(self, view: Callable[..., Any]) -> None:
         self.view = view
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
         ctx: Any = _cv_app.get()
         walk = _inner_walk.get() or ctx._walk
-        if walk.in_thread:
-            await walk.to_loop()
         arguments = ctx.request.view_args
-        coroutine = self.view(**arguments) if arguments else self.view()
-        walk.on_wait = ctx
-        try:
-            return await (bridged(coroutine) if walk.is_bridged else coroutine)
-        finally:
-            if walk.on_wait is None:
-                await end_watch(ctx)
-            walk.on_wait = None
+        if walk.in_thread or walk.is_bridged:
+            return cast("Awaitable[Any]", walk.call(self.view, **arguments))
+        return cast("Awaitable[Any]", self.view(**arguments) if arguments else self.view())
 
 
 class SyncView:
@@ -75,14 +72,8 @@ class SyncView:
         value = self.view(**ctx.request.view_args)
         if type(value) is str or not is_awaitable(value):
             return value
-        walk.on_wait = ctx
-        try:
-            await receive_rest(ctx.request, walk, value)
-            return await walk.awaited(value)
-        finally:
-            walk.on_wait = None
-            if ctx._connection is not None:
-                await end_watch(ctx)
+        await receive_rest(ctx.request, walk, value)
+        return await walk.awaited(value)
 
 
 class LoopView:
@@ -93,16 +84,9 @@ class LoopView:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         ctx: Any = _cv_app.get()
-        walk = _inner_walk.get() or ctx._walk
-        await walk.to_loop()
-        walk.on_wait = ctx
-        try:
-            value = self.view(**ctx.request.view_args)
-            return await value if is_awaitable(value) else value
-        finally:
-            walk.on_wait = None
-            if ctx._connection is not None:
-                await end_watch(ctx)
+        await (_inner_walk.get() or ctx._walk).to_loop()
+        value = self.view(**ctx.request.view_args)
+        return await value if is_awaitable(value) else value
 
 
 class WebsocketView:

@@ -98,8 +98,9 @@ class Response(ResponseBase):
         """`of` for a view's text, for this class itself."""
         if cls.default_mimetype != "text/html":
             return cls(text)
-        response = cls.__new__(cls)
+        response = _new(cls)
         response.response = [text.encode()]
+        response._status_code = 200
         response._content_type = _HTML
         return response
 
@@ -135,27 +136,27 @@ class Response(ResponseBase):
         A sync iterator is stepped in the worker thread, an async one on the
         loop; either is closed at the end, also when the client goes away.
         """
-        if type(self.response) is not list and active_walk() is None:
+        parts: Any = self.response
+        status = self._status_code
+        if (
+            self._content_type is not None
+            and type(parts) is list
+            and len(parts) == 1
+            and type(body := parts[0]) is bytes
+            and (status == 200 or (status >= 400 and self._status is _statuses.get(status)))
+            and scope["method"] != "HEAD"
+            and "headers" not in self.__dict__  # others may have been put there
+        ):
+            # As nearly every response is: made by `of`, and left alone.
+            headers = [self._content_type, (b"content-length", b"%d" % len(body))]
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+            return
+        if type(parts) is not list and active_walk() is None:
             # Around the application rather than inside of it: nobody else closes it.
             walk = inner_walk(shared_pool())
             walk.server_context = copy_context()
             await walk.run(self.send_and_close(scope, receive, send))
-            return
-        status = self._status_code
-        parts: Any = self.response
-        if (
-            self._content_type is not None
-            and (status == 200 or (status >= 400 and self._status is _statuses.get(status)))
-            and scope["method"] != "HEAD"
-            and type(parts) is list
-            and len(parts) == 1
-            and type(parts[0]) is bytes
-        ):
-            # As nearly every response is: made by `of`, and left alone.
-            body = parts[0]
-            headers = [self._content_type, (b"content-length", b"%d" % len(body))]
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
             return
         if not 200 <= status < 600:
             check_status(status, self._status)
@@ -299,6 +300,7 @@ class Response(ResponseBase):
         ending.raise_first()
 
 
+_new = object.__new__
 _HTML = b"content-type", b"text/html; charset=utf-8"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import weakref
-from collections.abc import AsyncIterator, Callable, Coroutine, ValuesView
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, ValuesView
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -189,6 +189,7 @@ class Flask(Scaffold):
         lifespan: Lifespan | Callable[[Any], AsyncIterator[Any]] | None = None,
     ) -> None:
         _require_asgi(type(self))
+        object.__setattr__(self, "__call__", _coroutine_function(self))
         super().__init__(
             import_name=import_name,
             static_folder=static_folder,
@@ -260,13 +261,12 @@ class Flask(Scaffold):
 
     # -- ASGI -----------------------------------------------------------------------------------
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """The ASGI application; calls `asgi_app`."""
         if self._direct_in is observed.setup and scope["type"] == "http":
             scope["app"] = self  # which is all that `asgi_app` would do
-            await self._direct(scope, receive, send)
-        else:
-            await self.asgi_app(scope, receive, send)
+            return self._direct(scope, receive, send)
+        return self.asgi_app(scope, receive, send)
 
     async def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What `__call__` calls, to be wrapped by ASGI middleware without losing the application:
@@ -1081,6 +1081,16 @@ _SETUP = frozenset(name for name in dir(Flask) if name[0] != "_") - {
     "url_value_preprocessors",
     "view_functions",
 }
+
+def _coroutine_function(app: Flask) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]:
+    """What servers find when they ask whether an application's ``__call__`` is a coroutine function, and with that an
+    ASGI 3 application. The method itself is none: it would only await another."""
+
+    async def __call__(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, send)
+
+    return __call__
+
 
 _ASGI_CALL = Flask.__call__
 

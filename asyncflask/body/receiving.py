@@ -72,18 +72,25 @@ class _SharedMemory:
 _shared_memory = _SharedMemory()
 
 
-@types.coroutine
-def in_time(receive: Receive, seconds: float | None) -> Generator[Any, Any, Message]:
+def begun(receive: Receive) -> tuple[Message | None, tuple[Any, Any]]:
+    """Take the first step of a server's `receive`.
+
+    :returns: the message if it need not wait, else None and what `_waiting` goes on with.
+    """
+    steps = receive().__await__()
+    try:
+        return None, (steps, next(steps))
+    except StopIteration as end:
+        return end.value, (None, None)
+
+
+async def in_time(receive: Receive, seconds: float | None) -> Message:
     """Await a server's `receive` for no longer than that. When it need not wait, no clock is asked.
 
     :raises RequestTimeout: when nothing has come.
     """
-    steps = receive().__await__()
-    try:
-        asked = next(steps)
-    except StopIteration as end:
-        return cast(Message, end.value)
-    return (yield from _waiting(steps, asked, seconds).__await__())
+    message, begin = begun(receive)
+    return await _waiting(*begin, seconds) if message is None else message
 
 
 async def _waiting(steps: Any, asked: Any, seconds: float | None) -> Message:
@@ -134,6 +141,10 @@ class Body:
     _file: IO[bytes] | None = None
     # Bytes in `_chunks`.
     _kept = 0
+    # Steps of the server's `receive` that has to wait.
+    _begun: tuple[Any, Any] | None = None
+    # Whether the client has gone before the request began.
+    _is_gone = False
     _replayed = False
     _replay_ended = False
 
@@ -179,23 +190,43 @@ class Body:
             self.complete = True  # for the request: what comes is the application's alone
         return message
 
-    async def receive_ahead(self) -> bool:
-        """Receive a small body in the server's own context, before the request begins.
+    @property
+    def is_taken(self) -> bool:
+        """Whether `take_arrived` has taken all of it."""
+        return self.complete and not self._is_gone
 
-        :returns: whether the client is still there.
+    def take_arrived(self) -> None:
+        """Take what is there already of a small body, as all of most bodies is."""
+        message, begin = begun(self._receive)
+        if message is None:
+            self._begun = begin
+        else:
+            self._take(message)
+
+    async def receive_ahead(self) -> None:
+        """Receive the rest of a small body in the server's own context, before the request begins.
+
+        :raises ClientDisconnected: when the client goes away before the end.
         :raises RequestTimeout: when it sends nothing for ``BODY_TIMEOUT`` seconds.
         """
         limit, timeout = self._request.max_content_length, self._request.body_timeout
         most = AHEAD_SIZE if limit is None else min(limit, AHEAD_SIZE)
+        if self._begun is not None:
+            begin, self._begun = self._begun, None
+            self._take(await _waiting(*begin, timeout))
         while not self.complete and self.size <= most:
-            message = await in_time(self._receive, timeout)
-            if message["type"] == "http.disconnect":
-                return False
-            chunk: bytes = message.get("body", b"")
-            self.complete = not message.get("more_body", False)
-            self.size += len(chunk)
-            self._chunks.append(chunk)
-        return True
+            self._take(await in_time(self._receive, timeout))
+        if self._is_gone:
+            raise ClientDisconnected()
+
+    def _take(self, message: Message) -> None:
+        if message["type"] == "http.disconnect":
+            self.complete = self._is_gone = True
+            return
+        chunk: bytes = message.get("body", b"")
+        self.complete = not message.get("more_body", False)
+        self.size += len(chunk)
+        self._chunks.append(chunk)
 
     def is_small(self) -> bool:
         """Whether it may be received ahead: it is not announced as a larger one, nor does the client wait for a

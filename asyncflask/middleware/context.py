@@ -65,12 +65,15 @@ class ContextMiddleware:
         request._app = flask
         ctx._route = self.app.match(request)
         if request.has_body:
-            if not await receive_ahead(request, ctx._route, send):
-                return
-            if not request.body.complete:
+            body = request.open_body()
+            if ctx._route is not None and ctx._route.receives_ahead and body.is_small():
+                body.take_arrived()
+                if not body.is_taken and not await receive_ahead(request, send):
+                    return
+            if not body.complete:
                 walk.is_bridged = True  # `request.form` may have to wait for it
                 if not request.passes_body_on and scope.get("http_version", "1.1")[0] == "1":
-                    send = UnreadBody(request.body, send)
+                    send = UnreadBody(body, send)
         try:
             try:
                 asked = walk.begin(self.answer(ctx, scope, receive, send))
@@ -79,7 +82,12 @@ class ContextMiddleware:
             else:
                 response = await walk.go_on(asked)
             if response is not None:
-                await response(scope, receive, send)
+                messages = response.messages(scope)
+                if messages is None:
+                    await response(scope, receive, send)
+                else:
+                    await send(messages[0])
+                    await send(messages[1])
         finally:
             if walk.afterwards:
                 for start in walk.afterwards:
@@ -199,22 +207,21 @@ class ContextMiddleware:
             await response(scope, connection.receive, connection.send)
 
 
-async def receive_ahead(request: Request, route: Any, send: Send) -> bool:
-    """Receive a small body before the request begins, in the server's own context.
+async def receive_ahead(request: Request, send: Send) -> bool:
+    """Receive the rest of a small body before the request begins, in the server's own context.
 
     :returns: whether the request begins: its client has not left, and the body has come in time.
     """
-    if route is None or not route.leads_on or route.streams_body or route.passes_body_on:
-        return True
-    body = request.body
     try:
-        if not body.is_small() or await body.receive_ahead():
-            return True
+        await request.body.receive_ahead()
+    except ClientDisconnected:
         await _send_nothing(send)
+        return False
     except RequestTimeout as late:
         response = Response(late.get_body(), 408, {"Connection": "close"})
         await response(request.scope, nothing_to_receive, send)
-    return False
+        return False
+    return True
 
 
 async def _answer_nobody(walk: Walk, send: Send) -> None:

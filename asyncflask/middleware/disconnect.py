@@ -12,7 +12,6 @@ from typing import Any
 from ..concurrency import Walk, outside
 from ..typing import Message, Receive, Send
 
-
 #: Bytes that are taken from the server ahead of who asks for them.
 KEPT_SIZE = 512 * 1024
 

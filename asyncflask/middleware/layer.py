@@ -68,6 +68,8 @@ class Route:
         #: Whether the body is for an application that is mounted.
         self.passes_body_on = leads_on and getattr(rule, "mount", None) is not None
         self.takes_body = self.streams_body or self.passes_body_on
+        #: Whether a small body is received before the request begins.
+        self.receives_ahead = leads_on and not self.takes_body
         endpoint = None if rule is None else rule.endpoint
         self.view = None if endpoint is None else flask.view_functions.get(endpoint)
         blueprints: list[str] = []

@@ -49,7 +49,8 @@ class Router(StarletteRouter):
         route: Stack | None = ctx._route
         if route is None:
             return self._find_first(scope, receive, send)
-        if ctx.request.has_body and not ctx.request.body.complete:
+        request = ctx.request
+        if request.has_body and not request.body.complete:
             return route.receiving(scope, receive, send)
         return route.handle(scope, receive, send)
 
@@ -95,7 +96,7 @@ class Router(StarletteRouter):
         if self._asks_werkzeug:
             return None
         scope = request.scope
-        path: str = route_path(scope) if scope.get("root_path") else scope["path"]
+        path: str = route_path(scope) if "root_path" in scope and scope["root_path"] else scope["path"]
         method = request.method
         if path in self._static and not websocket and (found := self._static[path].get(method)) is not None:
             pass  # the way of the rules without variables

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, cast
+from typing import Any
 
 from ..bridge import bridged
 from ..concurrency import _inner_walk, is_async, is_awaitable
@@ -53,8 +53,10 @@ class AsyncView:
         walk = _inner_walk.get() or ctx._walk
         arguments = ctx.request.view_args
         if walk.in_thread or walk.is_bridged:
-            return cast("Awaitable[Any]", walk.call(self.view, **arguments))
-        return cast("Awaitable[Any]", self.view(**arguments) if arguments else self.view())
+            called: Awaitable[Any] = walk.call(self.view, **arguments)
+        else:
+            called = self.view(**arguments) if arguments else self.view()
+        return called
 
 
 class SyncView:

@@ -130,28 +130,38 @@ class Response(ResponseBase):
         """Whether the body is an async iterator."""
         return hasattr(self.response, "__aiter__")
 
+    def messages(self, scope: Scope) -> tuple[Message, Message] | None:
+        """What is to be sent, if the response was made by `of` and left alone, as nearly every one is."""
+        content_type, parts, status = self._content_type, self.response, self._status_code
+        if (
+            content_type is None
+            or type(parts) is not list
+            or len(parts) != 1
+            or type(body := parts[0]) is not bytes
+            or (status != 200 and (status < 400 or self._status is not _statuses.get(status)))
+            or scope["method"] == "HEAD"
+            or "headers" in self.__dict__  # somebody has put others there
+        ):
+            return None
+        headers = [content_type, (b"content-length", b"%d" % len(body))]
+        return (
+            {"type": "http.response.start", "status": status, "headers": headers},
+            {"type": "http.response.body", "body": body},
+        )
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         """Send the response (ASGI specification, "Response Start" and "Response Body").
 
         A sync iterator is stepped in the worker thread, an async one on the
         loop; either is closed at the end, also when the client goes away.
         """
+        messages = self.messages(scope)
+        if messages is not None:
+            for message in messages:
+                await send(message)
+            return
         parts: Any = self.response
         status = self._status_code
-        if (
-            self._content_type is not None
-            and type(parts) is list
-            and len(parts) == 1
-            and type(body := parts[0]) is bytes
-            and (status == 200 or (status >= 400 and self._status is _statuses.get(status)))
-            and scope["method"] != "HEAD"
-            and "headers" not in self.__dict__  # others may have been put there
-        ):
-            # As nearly every response is: made by `of`, and left alone.
-            headers = [self._content_type, (b"content-length", b"%d" % len(body))]
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
-            return
         if type(parts) is not list and active_walk() is None:
             # Around the application rather than inside of it: nobody else closes it.
             walk = inner_walk(shared_pool())

@@ -24,7 +24,7 @@ import anyio.to_thread
 from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestEntityTooLarge, RequestTimeout
 
 from ..bridge import can_wait
-from ..concurrency import outside
+from ..concurrency import Walk, outside
 from ..typing import Message, Receive
 from ..waiting import async_to_sync, is_running_loop
 from .multipart import MultipartForm
@@ -72,25 +72,18 @@ class _SharedMemory:
 _shared_memory = _SharedMemory()
 
 
-def begun(receive: Receive) -> tuple[Message | None, tuple[Any, Any]]:
-    """Take the first step of a server's `receive`.
-
-    :returns: the message if it need not wait, else None and what `_waiting` goes on with.
-    """
-    steps = receive().__await__()
-    try:
-        return None, (steps, next(steps))
-    except StopIteration as end:
-        return end.value, (None, None)
-
-
-async def in_time(receive: Receive, seconds: float | None) -> Message:
+@types.coroutine
+def in_time(receive: Receive, seconds: float | None) -> Generator[Any, Any, Message]:
     """Await a server's `receive` for no longer than that. When it need not wait, no clock is asked.
 
     :raises RequestTimeout: when nothing has come.
     """
-    message, begin = begun(receive)
-    return await _waiting(*begin, seconds) if message is None else message
+    steps = receive().__await__()
+    try:
+        asked = next(steps)
+    except StopIteration as end:
+        return cast(Message, end.value)
+    return (yield from _waiting(steps, asked, seconds).__await__())
 
 
 async def _waiting(steps: Any, asked: Any, seconds: float | None) -> Message:
@@ -141,10 +134,9 @@ class Body:
     _file: IO[bytes] | None = None
     # Bytes in `_chunks`.
     _kept = 0
-    # Steps of the server's `receive` that has to wait.
-    _begun: tuple[Any, Any] | None = None
-    # Whether the client has gone before the request began.
-    _is_gone = False
+    # Ends the waiting for what is received ahead, and the task that it has ended.
+    _timer: asyncio.TimerHandle | None = None
+    _stalled: asyncio.Task[Any] | None = None
     _replayed = False
     _replay_ended = False
 
@@ -190,43 +182,45 @@ class Body:
             self.complete = True  # for the request: what comes is the application's alone
         return message
 
-    @property
-    def is_taken(self) -> bool:
-        """Whether `take_arrived` has taken all of it."""
-        return self.complete and not self._is_gone
+    async def receive_ahead(self, walk: Walk) -> None:
+        """Receive a small body, before its request has begun.
 
-    def take_arrived(self) -> None:
-        """Take what is there already of a small body, as all of most bodies is."""
-        message, begin = begun(self._receive)
-        if message is None:
-            self._begun = begin
-        else:
-            self._take(message)
-
-    async def receive_ahead(self) -> None:
-        """Receive the rest of a small body in the server's own context, before the request begins.
-
+        :param walk: the request's, which tells of what has to wait: most bodies are there already.
         :raises ClientDisconnected: when the client goes away before the end.
         :raises RequestTimeout: when it sends nothing for ``BODY_TIMEOUT`` seconds.
         """
-        limit, timeout = self._request.max_content_length, self._request.body_timeout
-        most = AHEAD_SIZE if limit is None else min(limit, AHEAD_SIZE)
-        if self._begun is not None:
-            begin, self._begun = self._begun, None
-            self._take(await _waiting(*begin, timeout))
-        while not self.complete and self.size <= most:
-            self._take(await in_time(self._receive, timeout))
-        if self._is_gone:
-            raise ClientDisconnected()
+        while not self.complete and self.size <= AHEAD_SIZE and not self._is_too_large():
+            walk.on_wait = self
+            try:
+                message = await self._receive()
+            except asyncio.CancelledError:
+                if self._stalled is None:
+                    raise
+                self._stalled.uncancel()
+                raise RequestTimeout() from None
+            finally:
+                walk.on_wait = None
+                if self._timer is not None:
+                    self._timer.cancel()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnected()
+            chunk: bytes = message.get("body", b"")
+            self.complete = not message.get("more_body", False)
+            self.size += len(chunk)
+            self._chunks.append(chunk)
 
-    def _take(self, message: Message) -> None:
-        if message["type"] == "http.disconnect":
-            self.complete = self._is_gone = True
-            return
-        chunk: bytes = message.get("body", b"")
-        self.complete = not message.get("more_body", False)
-        self.size += len(chunk)
-        self._chunks.append(chunk)
+    def begin_waiting(self, walk: Walk) -> None:
+        """What is received ahead is not there yet. Called by the walk."""
+        timeout = self._request.body_timeout
+        if timeout is not None:
+            self._timer = walk.loop.call_later(timeout, self._stop_waiting, asyncio.current_task())
+
+    def _stop_waiting(self, task: asyncio.Task[Any]) -> None:
+        self._stalled = task
+        task.cancel()
+
+    def _is_too_large(self) -> bool:
+        return self.size > 0 and (limit := self._request.max_content_length) is not None and self.size > limit
 
     def is_small(self) -> bool:
         """Whether it may be received ahead: it is not announced as a larger one, nor does the client wait for a
@@ -380,7 +374,8 @@ class Body:
 
     def content(self) -> bytes | None:
         """The whole body if it is in memory, else None; errors as from `require`."""
-        self.require()
+        if not self.complete or self.refused is not None or self._request.max_content_length is not None:
+            self.require()
         if self.parts is not None or self._file is not None:
             return None
         chunks = self._chunks

@@ -55,6 +55,13 @@ async def receive_rest(request: Any, walk: Walk, waiting: Any = None) -> None:
 DRAINED_SIZE, DRAINED_SECONDS = 512 * 1024, 0.5
 
 
+def unread(request: Any, send: Send) -> Send:
+    """The `send` for a request as its body is now."""
+    if request.body.complete or request.passes_body_on or request.scope.get("http_version", "1.1")[0] != "1":
+        return send
+    return UnreadBody(request.body, send)
+
+
 class UnreadBody:
     """The `send` for a request whose body has not arrived. If it has not been received by the time of the response,
     that says that the connection is closed after it (RFC 9112 section 9.3)."""

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import ClientDisconnected, RequestTimeout
 
-from ..body import nothing_to_receive
 from ..concurrency import ServedWalk, Walk, _inner_walk, leave_inner_walk, lent_worker, outside
 from ..ctx import ServedContext
 from ..globals import _cv_app
 from ..signals import appcontext_pushed
 from ..typing import Receive, Scope, Send
-from ..wrappers import Request, Response
-from .body import UnreadBody
+from ..wrappers import Response
+from .body import unread
 from .disconnect import end_watch, until_disconnect
 from .finalize import process_further
 from .layer import SENT, may_wait_in_sync_code
@@ -64,16 +63,6 @@ class ContextMiddleware:
         request._receive = receive
         request._app = flask
         ctx._route = self.app.match(request)
-        if request.has_body:
-            body = request.open_body()
-            if ctx._route is not None and ctx._route.receives_ahead and body.is_small():
-                body.take_arrived()
-                if not body.is_taken and not await receive_ahead(request, send):
-                    return
-            if not body.complete:
-                walk.is_bridged = True  # `request.form` may have to wait for it
-                if not request.passes_body_on and scope.get("http_version", "1.1")[0] == "1":
-                    send = UnreadBody(body, send)
         try:
             try:
                 asked = walk.begin(self.answer(ctx, scope, receive, send))
@@ -82,6 +71,8 @@ class ContextMiddleware:
             else:
                 response = await walk.go_on(asked)
             if response is not None:
+                if request.has_body:
+                    send = unread(request, send)
                 messages = response.messages(scope)
                 if messages is None:
                     await response(scope, receive, send)
@@ -99,6 +90,10 @@ class ContextMiddleware:
         :returns: the response, or None when it has been sent already.
         """
         walk, route = ctx._walk, ctx._route
+        if ctx.request.has_body:
+            if (refusal := await self._receive_ahead(ctx)) is not None:
+                return refusal
+            send = unread(ctx.request, send)
         is_tested = "asyncflask.client" in scope
         if is_tested:
             # A server's context is nobody's; the test client's is the test's own, and its `g` is to be seen.
@@ -167,6 +162,24 @@ class ContextMiddleware:
             await response.aclose()
         return None
 
+    async def _receive_ahead(self, ctx: ServedContext) -> Response | None:
+        """Receive a small body. Nothing has been set in the context yet that the server could leave to the next
+        request.
+
+        :returns: None, or what answers a request that does not begin, since its body does not come.
+        """
+        body, route = ctx.request.open_body(), ctx._route
+        if route is not None and route.receives_ahead and body.is_small():
+            try:
+                await body.receive_ahead(ctx._walk)
+            except ClientDisconnected:
+                return Response(status=499)  # for nobody, see `_answer_nobody`
+            except RequestTimeout as late:
+                return Response(late.get_body(), 408, {"Connection": "close"})
+        if not body.complete:
+            ctx._walk.is_bridged = True  # `request.form` may have to wait for it
+        return None
+
     async def _begin(self, ctx: ServedContext) -> None:
         if may_wait_in_sync_code(self.flask):
             ctx._walk.is_bridged = True
@@ -207,31 +220,11 @@ class ContextMiddleware:
             await response(scope, connection.receive, connection.send)
 
 
-async def receive_ahead(request: Request, send: Send) -> bool:
-    """Receive the rest of a small body before the request begins, in the server's own context.
-
-    :returns: whether the request begins: its client has not left, and the body has come in time.
-    """
-    try:
-        await request.body.receive_ahead()
-    except ClientDisconnected:
-        await _send_nothing(send)
-        return False
-    except RequestTimeout as late:
-        response = Response(late.get_body(), 408, {"Connection": "close"})
-        await response(request.scope, nothing_to_receive, send)
-        return False
-    return True
-
-
 async def _answer_nobody(walk: Walk, send: Send) -> None:
-    await walk.to_loop()
-    await outside(lambda: _send_nothing(send))
-
-
-async def _send_nothing(send: Send) -> None:
     """Answer a request whose client has gone, with the status that proxies log for it. Middleware wants that:
     Starlette's `BaseHTTPMiddleware` raises without a response, and metrics would count an error."""
+    await walk.to_loop()
+    start = {"type": "http.response.start", "status": 499, "headers": [(b"content-length", b"0")]}
     with suppress(OSError, RuntimeError):  # a server may say that it cannot (ASGI specification, "Send")
-        await send({"type": "http.response.start", "status": 499, "headers": [(b"content-length", b"0")]})
-        await send({"type": "http.response.body", "body": b""})
+        await outside(lambda: send(start))
+        await outside(lambda: send({"type": "http.response.body", "body": b""}))

@@ -132,6 +132,10 @@ class ContextMiddleware:
         except BaseException as raised:
             error = raised
             walk.on_wait = None
+            try:
+                await end_watch(ctx)
+            except CancelledError as cancelled:
+                error = cancelled
         try:
             await self._end(ctx, sent, error)
         except BaseException as failed:
@@ -193,7 +197,6 @@ class ContextMiddleware:
         :param error: what has ended the request.
         """
         request = ctx.request
-        await end_watch(ctx)
         try:
             if (
                 sent is not None

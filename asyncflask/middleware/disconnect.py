@@ -142,13 +142,19 @@ async def end_watch(ctx: Any) -> None:
     """What is looked after has ended."""
     connection = ctx._connection
     if connection is not None:
-        await ctx._walk.to_loop()
+        interruption = None
+        try:
+            await ctx._walk.to_loop()
+        except asyncio.CancelledError as cancelled:
+            interruption = cancelled  # that has waited for the thread
         connection.stop()
         ctx._lost = connection.lost
         ctx._connection = None
         if ctx.request._opened_body is not None:
             ctx.request._opened_body.on_complete = None
         await connection.take_back_cancellation()
+        if interruption is not None:
+            raise interruption
 
 
 async def _nowhere(message: Message) -> None:

@@ -25,6 +25,9 @@ from werkzeug.wrappers import Response as BaseResponse
 from . import observed
 from .background import BackgroundTasks
 from .concurrency import as_coroutine, inner_walk, is_async
+from .concurrency.in_worker import run_in_worker
+from .concurrency.pool import WorkerPool
+from .concurrency.waiting import async_to_sync, call_from_sync, run_sync
 from .config import Config, ConfigAttribute
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, _default_template_ctx_processor
 from .globals import _active_request_ctx, current_app, g, request, request_context, request_ctx, session
@@ -53,10 +56,8 @@ from .signals import (
     request_started,
     request_tearing_down,
 )
-from .threads import WorkerPool
 from .typing import ASGIApp, Receive, ResponseReturnValue, Scope, Send
 from .urls import build_url, create_url_adapter
-from .waiting import async_to_sync, call_from_sync, run_in_worker, run_sync
 from .websocket import Websocket
 from .wrappers import Request, Response
 from .wrappers.values import make_response

@@ -46,7 +46,7 @@ from .middleware.teardown import do_teardown_appcontext, do_teardown_request
 from .middleware.view import own_view_of
 from .mounting import Mount, make_mount
 from .observed import FunctionList, changed
-from .routing import Map, Rule, UrlBuilder
+from .routing import Map, Rule, UrlBuilder, build_url, create_url_adapter
 from .scaffold import LegacyAttribute, Scaffold, _endpoint_from_view_func, find_package, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .signals import (
@@ -57,7 +57,6 @@ from .signals import (
     request_tearing_down,
 )
 from .typing import ASGIApp, Receive, ResponseReturnValue, Scope, Send
-from .urls import build_url, create_url_adapter
 from .websocket import Websocket
 from .wrappers import Request, Response
 from .wrappers.values import make_response

@@ -25,6 +25,9 @@ from werkzeug.wrappers import Response as BaseResponse
 from . import observed
 from .background import BackgroundTasks
 from .concurrency import inner_walk, is_async
+from .concurrency.in_worker import run_in_worker
+from .concurrency.pool import WorkerPool
+from .concurrency.waiting import async_to_sync, call_from_sync, run_sync
 from .config import Config, ConfigAttribute
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, _default_template_ctx_processor
 from .globals import _active_request_ctx, current_app, g, request, request_context, request_ctx, session
@@ -43,7 +46,7 @@ from .middleware.teardown import do_teardown_appcontext, do_teardown_request
 from .middleware.view import dispatch_request
 from .mounting import Mount, make_mount
 from .observed import FunctionList, changed
-from .routing import Map, Rule, UrlBuilder
+from .routing import Map, Rule, UrlBuilder, build_url, create_url_adapter
 from .scaffold import LegacyAttribute, Scaffold, _endpoint_from_view_func, find_package, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .signals import (
@@ -53,10 +56,7 @@ from .signals import (
     request_started,
     request_tearing_down,
 )
-from .threads import WorkerPool
 from .typing import ASGIApp, Receive, ResponseReturnValue, Scope, Send
-from .urls import build_url, create_url_adapter
-from .waiting import async_to_sync, call_from_sync, run_in_worker, run_sync
 from .websocket import Websocket
 from .wrappers import Request, Response
 from .wrappers.values import make_response

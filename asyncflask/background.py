@@ -11,9 +11,8 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, cast
 from weakref import proxy
 
+from .concurrency.loop_thread import background_loop, is_running_loop
 from .globals import request_context
-from .threads import background_loop
-from .waiting import is_running_loop
 
 if TYPE_CHECKING:
     from .app import Flask

@@ -23,10 +23,11 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import anyio.to_thread
 from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestEntityTooLarge, RequestTimeout
 
-from ..bridge import can_wait
 from ..concurrency import Walk, outside
+from ..concurrency.bridge import can_wait
+from ..concurrency.loop_thread import is_running_loop
+from ..concurrency.waiting import async_to_sync
 from ..typing import Message, Receive
-from ..waiting import async_to_sync, is_running_loop
 from .multipart import MultipartForm
 from .streams import AsyncReadable, BodyStream, MemoryStream
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import anyio.to_thread
 
-from ..bridge import can_wait
-from ..waiting import async_to_sync, is_running_loop
+from ..concurrency.bridge import can_wait
+from ..concurrency.loop_thread import is_running_loop
+from ..concurrency.waiting import async_to_sync
 
 
 class MemoryStream(io.BytesIO):

@@ -6,7 +6,7 @@ from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any
 
 from ..concurrency import current_walk, is_async
-from ..ending import Ending
+from ..concurrency.ending import Ending
 from ..globals import _cv_app
 from ..observed import FunctionList
 from ..signals import Signal, appcontext_popped, appcontext_tearing_down, request_tearing_down

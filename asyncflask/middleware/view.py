@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from ..bridge import bridged
 from ..concurrency import _inner_walk, is_async, is_awaitable
+from ..concurrency.bridge import bridged
 from ..globals import _cv_app
 from ..typing import Receive, Scope, Send
 from .body import receive_rest

@@ -10,7 +10,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, cast
 
-from ..waiting import Wait
+from ..concurrency.waiting import Wait
 from .websocket import TestWebsocket
 
 

@@ -6,9 +6,9 @@ import asyncio
 from typing import Any, cast
 
 from ..app import Flask
-from ..threads import Worker
+from ..concurrency.waiting import Wait
+from ..concurrency.worker import Worker
 from ..typing import Receive, Scope, Send
-from ..waiting import Wait
 
 
 def prepare_call(

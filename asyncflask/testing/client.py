@@ -18,11 +18,11 @@ from werkzeug.wrappers import Request as BaseRequest
 from werkzeug.wsgi import get_current_url
 
 from ..app import Flask
+from ..concurrency.waiting import call_from_sync
 from ..ctx import AppContext
 from ..environ import scope_from_environ
 from ..sessions import SessionMixin
 from ..typing import Scope
-from ..waiting import call_from_sync
 from .async_client import AsyncFlaskClient
 from .contexts import KeptContexts
 from .environ import EnvironBuilder

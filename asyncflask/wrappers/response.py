@@ -18,12 +18,12 @@ from werkzeug.wrappers import Response as ResponseBase
 
 from .. import json
 from ..concurrency import active_walk, current_walk, inner_walk, outside
-from ..ending import Ending
+from ..concurrency.ending import Ending
+from ..concurrency.pool import shared_pool
 from ..environ import environ_from_scope
 from ..globals import _cv_app, current_app
 from ..helpers import CONTROLS
 from ..lazy import lazy
-from ..threads import shared_pool
 from ..typing import Message, Receive, Scope, Send
 from .headers import is_out_of_range, raw_header, raw_names
 

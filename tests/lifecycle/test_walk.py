@@ -20,9 +20,11 @@ import anyio
 import pytest
 
 from asyncflask.concurrency import Walk, current_walk, inner_walk
-from asyncflask.ending import Ending
-from asyncflask.threads import Worker, WorkerPool, current_worker
-from asyncflask.waiting import async_to_sync, run_in_worker, run_sync
+from asyncflask.concurrency.ending import Ending
+from asyncflask.concurrency.in_worker import run_in_worker
+from asyncflask.concurrency.pool import WorkerPool
+from asyncflask.concurrency.waiting import async_to_sync, run_sync
+from asyncflask.concurrency.worker import Worker, current_worker
 
 from .loops import LOOPS, WAYS, Cancelling, Hang, eventually, run_on
 
@@ -128,7 +130,7 @@ class CountingWorker(Worker):
         super().submit(job)
 
     def _run(self) -> None:
-        from asyncflask.threads import borrowed
+        from asyncflask.concurrency.worker import borrowed
 
         with borrowed(self):
             while not self.ended:

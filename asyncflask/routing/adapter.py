@@ -1,19 +1,17 @@
-"""URLs as an application sees them: what matches those of a request, and how they are built."""
+"""What matches and builds the URLs of a request: Werkzeug's adapter for its host and path."""
 
 from __future__ import annotations
 
 import warnings
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote
 
-from werkzeug.routing import BuildError, MapAdapter
+from werkzeug.routing import MapAdapter
 
-from .environ import route_path
-from .globals import _cv_app, request_context
+from ..environ import route_path
 
 if TYPE_CHECKING:
-    from .app import Flask
-    from .wrappers import Request
+    from ..app import Flask
+    from ..wrappers import Request
 
 
 def create_url_adapter(app: Flask, request: Request | None) -> MapAdapter | None:
@@ -89,47 +87,3 @@ def _is_below(host: str, server_name: str) -> bool:
 
 #: Which of them have been given, as `warnings` keeps it for each module.
 _warned: dict[Any, Any] = {}
-
-
-def build_url(
-    app: Flask,
-    endpoint: str,
-    values: dict[str, Any],
-    anchor: str | None,
-    method: str | None,
-    scheme: str | None,
-    external: bool | None,
-) -> str:
-    """`Flask.url_for`, in all its generality."""
-    ctx = request_context()
-    if ctx is not None:
-        adapter = ctx.url_adapter
-        if endpoint[:1] == ".":
-            blueprint = ctx.request.blueprint
-            endpoint = endpoint[1:] if blueprint is None else f"{blueprint}{endpoint}"
-        if external is None:
-            external = scheme is not None
-    else:
-        app_ctx = _cv_app.get(None)
-        adapter = app_ctx.url_adapter if app_ctx is not None else app.create_url_adapter(None)
-        if adapter is None:
-            raise RuntimeError(
-                "Unable to build URLs outside an active request without 'SERVER_NAME' configured."
-                " Also configure 'APPLICATION_ROOT' and 'PREFERRED_URL_SCHEME' as needed."
-            )
-        if external is None:
-            external = True
-    if scheme is not None and not external:
-        raise ValueError("When specifying '_scheme', '_external' must be True.")
-    if app.url_default_functions or not app._builds_plain_urls:
-        app.inject_url_defaults(endpoint, values)
-    try:
-        url = adapter.build(  # type: ignore[union-attr]
-            endpoint, values, method=method, url_scheme=scheme, force_external=external
-        )
-    except BuildError as error:
-        values.update(_anchor=anchor, _method=method, _scheme=scheme, _external=external)
-        return app.handle_url_build_error(error, endpoint, values)
-    if anchor is not None:
-        url = f"{url}#{quote(anchor, safe='%!#$&()*+,/:;=?@' + chr(39))}"
-    return url

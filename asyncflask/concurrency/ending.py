@@ -8,15 +8,16 @@ from typing import Any
 
 import anyio
 
-from .concurrency import Walk, as_coroutine, is_async, is_awaitable
+from .callables import as_coroutine, is_async, is_awaitable
+from .walk import Walk
 
 
 class Ending:
     """Goes on after a failure: what comes later is to be released all the same.
 
-    It all runs in the request's own task, since an async function may have to close there what a hook has opened (a
-    task group of anyio's, a cancel scope). So a cancellation from outside ends the function that it meets, and
-    no other.
+    It all runs in the request's own task, since an async function may have to close there what a hook has
+    opened (a task group of anyio's, a cancel scope). So a cancellation from outside ends the function that
+    it meets, and no other.
 
     :param walk: the walk that it is part of.
     :param is_cancelled: whether the task may have been cancelled by now.

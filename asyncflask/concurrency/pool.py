@@ -1,86 +1,19 @@
-"""Threads: those that run sync callables, and one that runs an event loop where there is none.
-
-A job is a callable without arguments that does not raise. Any thread can be a
-`Worker`: the threads of a `WorkerPool` are, and so is a thread that waits for
-a coroutine and, while it waits, runs the sync callables of that coroutine.
-"""
+"""The threads that run sync callables."""
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
 from functools import cache
-from queue import SimpleQueue
 
-Job = Callable[[], None]
+from .worker import Job, Worker, here
 
 #: How many threads of a pool may rest for their requests. Each takes some 20 KiB.
 RESTING = 2000
 
-_here = threading.local()
-
-
-def current_worker() -> Worker | None:
-    """The `Worker` that the calling thread is, if it is one."""
-    return getattr(_here, "worker", None)
-
 
 def _nothing() -> None:
     """The job that only wakes a worker up."""
-
-
-class Worker:
-    """A thread as something that runs jobs, one at a time and in order."""
-
-    __slots__ = ("jobs",)
-
-    def __init__(self) -> None:
-        self.jobs: SimpleQueue[Job] = SimpleQueue()
-
-    def submit(self, job: Job) -> None:
-        """Let this very thread run the job. Callable from any thread."""
-        self.jobs.put(job)
-
-    def claim(self) -> None:
-        """A request that is under way will come back to this thread."""
-
-    def release(self) -> None:
-        """That request has ended."""
-
-    def begin_waiting(self) -> None:
-        """The thread now waits for something, and runs the jobs that come meanwhile."""
-
-    def end_waiting(self) -> None:
-        """The thread goes on with what it did."""
-
-
-class borrowed:
-    """Make the calling thread a `Worker` for as long as it waits for something.
-
-    ::
-
-        with borrowed() as worker:
-            start_something_that_submits_to(worker)
-            while not done:
-                worker.jobs.get()()
-
-    :param worker: the worker to be; unless given, the one that the thread is already, or a new one.
-    """
-
-    __slots__ = ("_before", "_worker")
-
-    def __init__(self, worker: Worker | None = None) -> None:
-        self._before = current_worker()
-        self._worker = worker or self._before or Worker()
-
-    def __enter__(self) -> Worker:
-        _here.worker = self._worker
-        return self._worker
-
-    def __exit__(self, *exc_info: object) -> None:
-        _here.worker = self._before
 
 
 class _PoolWorker(Worker):
@@ -132,7 +65,7 @@ class _PoolWorker(Worker):
                     self.pool._wake_one()  # what no thread could be started for
 
     def _run(self) -> None:
-        _here.worker = self
+        here.worker = self
         while (job := self._next()) is not None:
             job()
             del job  # what the job holds is not to live until the next one
@@ -306,38 +239,6 @@ class WorkerPool:
             for worker in stopped:  # the last of the jobs may have started another one
                 if worker.thread is not threading.current_thread():
                     worker.thread.join()
-
-
-class LoopThread:
-    """An event loop in a daemon thread of its own, started when it is first asked for.
-
-    It serves sync code that has to run a coroutine where no server runs: the
-    synchronous test client, CLI commands, a shell. There is one for the whole
-    process, so that what a coroutine leaves open (a connection pool, say) is on
-    the same loop at the next call.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The running loop."""
-        with self._lock:
-            if self._loop is None or self._loop.is_closed():
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._run, args=(self._loop,), name=self._name, daemon=True).start()
-            return self._loop
-
-    @staticmethod
-    def _run(loop: asyncio.AbstractEventLoop) -> None:
-        asyncio.set_event_loop(loop)
-        loop.run_forever()
-
-
-background_loop = LoopThread("asyncflask-loop")
 
 
 @cache

@@ -1,7 +1,6 @@
-"""Where one kind of code waits for the other: coroutines for sync functions, sync code for coroutines.
+"""Where sync code waits for a coroutine.
 
-`run_in_worker` is for coroutines; `run_sync`, `call_from_sync` and `async_to_sync` are for sync code. In a
-thread that is a `Wait`: the coroutine runs on a loop, and the thread runs its sync functions meanwhile.
+In a thread that is a `Wait`: the coroutine runs on a loop, and the thread runs its sync functions meanwhile.
 """
 
 from __future__ import annotations
@@ -10,113 +9,21 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context, copy_context
-from functools import partial, wraps
+from functools import wraps
 from queue import Empty
 from typing import Any, TypeVar, cast
 
 from .bridge import bridged, can_wait, wait
-from .concurrency import (
-    _NO_CONTEXT,
-    _NOTHING,
-    _TO_LOOP,
-    _TO_THREAD,
-    Walk,
-    _inbox,
-    _inner_walk,
-    _walk_of_this_loop,
-    active_walk,
-    as_coroutine,
-    inner_walk,
-    is_awaitable,
-)
-from .threads import Worker, WorkerPool, background_loop, borrowed, current_worker
+from .callables import as_coroutine, is_awaitable
+from .current import _inner_walk, active_walk, adopt, inner_walk
+from .loop_thread import background_loop, is_running_loop
+from .pool import WorkerPool
+from .walk import TO_LOOP, TO_THREAD, Walk
+from .worker import Worker, borrowed, current_worker
 
 T = TypeVar("T")
 
-
-class _Job:
-    """A call in a thread, that a coroutine waits for.
-
-    :param loop: where it is waited for.
-    :param walk: the request that it is part of.
-    :param call: what to call.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, walk: Walk | None, call: partial[Any]) -> None:
-        self.ended: asyncio.Future[Any] = loop.create_future()
-        self.context = copy_context()
-        self._inbox = _inbox(loop)
-        self._walk = walk
-        self._call = call
-        self._value: Any = None
-        self._error: BaseException | None = None
-
-    #: Whether the walk will come back to the thread that runs it.
-    settles = False
-
-    def __call__(self) -> None:
-        if self.settles and self._walk is not None and self._walk.worker is None:
-            self._walk.claim_worker()
-        if not self.ended.cancelled():
-            try:
-                self._value = self.context.run(self._call)
-            except StopIteration as error:
-                # A future cannot carry it: it would end the coroutine that waits.
-                self._error = RuntimeError(
-                    f"{self._call.func!r} raised StopIteration; return from it instead."
-                )
-                self._error.__cause__ = error
-            except BaseException as error:
-                self._error = error
-        with suppress(RuntimeError):  # the loop is closed, and with it everyone who waits
-            self._inbox.put(self._finish)
-
-    def _finish(self) -> None:
-        if self._walk is not None:
-            self._walk.end_job(self)
-        if self.ended.done():
-            return
-        if self._error is None:
-            self.ended.set_result(self._value)
-        else:
-            self.ended.set_exception(self._error)
-            self._error = None  # or it would refer to itself through its traceback
-
-
-async def run_in_worker(pool: WorkerPool, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
-    """Await a sync callable in a thread, from any coroutine.
-
-    Within a request it is the request's own thread unless that is busy. The
-    callable sees the caller's context variables, and what it sets is seen after
-    it. A cancellation (`asyncio.timeout`, say) takes effect at once, and the
-    thread finishes by itself.
-
-    :param pool: the threads to take otherwise.
-    """
-    loop = asyncio.get_running_loop()
-    walk = _walk_of_this_loop(loop)
-    work = _Job(loop, walk, partial(func, *args, **kwargs))
-    if walk is None:
-        outer = active_walk()
-        pool.submit(work, None if outer is None else outer.worker)
-    else:
-        walk.start_job(work, pool)
-    try:
-        return cast(T, await work.ended)
-    except asyncio.CancelledError:
-        if walk is not None:
-            walk.cancel_blocked()  # the job may be waiting for a coroutine
-        raise
-    finally:
-        if not work.ended.cancelled():
-            _adopt(work.context)
-
-
-def _adopt(context: Context) -> None:
-    """Set here what was set in a copy of this context."""
-    for variable, value in context.items():
-        if variable is not _inner_walk and variable.get(_NOTHING) is not value:
-            variable.set(value)
+_NO_CONTEXT = Context()
 
 
 def run_sync(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None = None) -> T:
@@ -167,8 +74,8 @@ def _step_on_loop(coroutine: Coroutine[Any, Any, T], walk: Walk | None = None) -
     """Run a coroutine on the loop's own thread, where it cannot wait."""
     try:
         asked = coroutine.send(None)
-        while walk is not None and (asked is _TO_LOOP or asked is _TO_THREAD):
-            walk.in_thread = asked is _TO_THREAD
+        while walk is not None and (asked is TO_LOOP or asked is TO_THREAD):
+            walk.in_thread = asked is TO_THREAD
             asked = coroutine.send(None)
     except StopIteration as end:
         return cast(T, end.value)
@@ -181,14 +88,6 @@ def _step_on_loop(coroutine: Coroutine[Any, Any, T], walk: Walk | None = None) -
         " render_template_async(...)', 'async with app.app_context():'), or make the function that"
         " leads here a plain 'def'."
     )
-
-
-def is_running_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 class Wait:
@@ -317,7 +216,7 @@ def _wait_for(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None, walk: 
         wait.cancel()  # its clean-up is to run before the interrupt goes on
         wait.serve()
         raise
-    _adopt(wait.context)
+    adopt(wait.context)
     return cast(T, wait.result())
 
 

@@ -18,178 +18,32 @@ from __future__ import annotations
 
 import asyncio
 import types
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from collections.abc import Set as AbstractSet
-from contextvars import Context, ContextVar, copy_context
-from functools import partial
-from inspect import CO_COROUTINE, iscoroutinefunction
+from contextvars import Context, copy_context
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
-from weakref import WeakKeyDictionary
-
-import anyio
+from typing import Any, Protocol, TypeVar, cast
 
 from .bridge import bridged
-from .globals import _cv_app
-from .threads import Job, Worker, WorkerPool, current_worker
-
-if TYPE_CHECKING:
-    from .waiting import _Job
+from .callables import is_async, is_awaitable
+from .completion import Completion, awaited
+from .inbox import inbox_of
+from .pool import WorkerPool
+from .worker import Job, Worker, current_worker
 
 T = TypeVar("T")
 
-_TO_THREAD = object()
-_TO_LOOP = object()
-_PLACES = (_TO_THREAD, _TO_LOOP)
+TO_THREAD = object()
+TO_LOOP = object()
+_PLACES = (TO_THREAD, TO_LOOP)
 
 _ENDED, _RAISED, _ASKED = range(3)
 _NOTHING: tuple[int, Any] = (_ENDED, None)
-_NO_CONTEXT = Context()
-
-#: A walk that runs for sync code which waits for it, in the place of the request's own.
-_inner_walk: ContextVar[Walk | None] = ContextVar("asyncflask.inner_walk", default=None)
-
-
-def active_walk() -> Walk | None:
-    """The walk that the calling code is part of, if any."""
-    walk = _inner_walk.get()
-    if walk is None:
-        ctx = _cv_app.get(None)
-        if ctx is not None:
-            walk = ctx._walk
-    return walk
-
-
-def current_walk() -> Walk:
-    """The walk that the calling framework coroutine is part of."""
-    walk = _inner_walk.get()
-    if walk is None:
-        walk = _cv_app.get()._walk
-    assert walk is not None, "called outside of a walk"
-    return walk
 
 
 @types.coroutine
-def _switch(place: object) -> Generator[object, Any, Any]:
+def switch(place: object) -> Generator[object, Any, Any]:
     return (yield place)
-
-
-def is_async(func: Callable[..., Any]) -> bool:
-    """Whether calling `func` gives a coroutine: an ``async def`` function or method, a partial of
-    one, or an object whose ``__call__`` is one."""
-    try:
-        flags: int = func.__code__.co_flags
-        return flags & CO_COROUTINE != 0
-    except AttributeError:
-        while isinstance(func, partial):
-            func = func.func
-        if isinstance(func, type):
-            return False
-        return iscoroutinefunction(func) or iscoroutinefunction(getattr(func, "__call__", None))  # noqa: B004
-
-
-def is_awaitable(value: object) -> bool:
-    return hasattr(type(value), "__await__")
-
-
-class _Inbox:
-    """What threads have finished for an event loop.
-
-    Waking the loop costs a system call, so a thread that finishes while a
-    wake-up is already on its way adds itself to that one.
-    """
-
-    __slots__ = ("_context", "_finished", "_loop", "_scheduled")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        # Of its own: two loops could not be in one at the same time.
-        self._context = Context()
-        self._finished: deque[Job] = deque()
-        self._scheduled = False
-
-    def put(self, finish: Job) -> None:
-        """Call `finish` on the loop. Raises RuntimeError when the loop is closed."""
-        self._finished.append(finish)
-        if not self._scheduled:
-            self._scheduled = True
-            try:
-                self._loop.call_soon_threadsafe(self._drain, context=self._context)
-            except RuntimeError:
-                self._scheduled = False
-                raise
-
-    def _drain(self) -> None:
-        # Cleared before the queue is read, or what arrives in between would wait for the next wake-up.
-        self._scheduled = False
-        while self._finished:
-            self._finished.popleft()()
-
-
-_inboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Inbox] = WeakKeyDictionary()
-
-
-def _inbox(loop: asyncio.AbstractEventLoop) -> _Inbox:
-    inbox = _inboxes.get(loop)
-    if inbox is None:
-        inbox = _inboxes[loop] = _Inbox(loop)
-    return inbox
-
-
-@types.coroutine
-def _awaited(steps: Generator[Any, None, T]) -> Generator[Any, None, T]:
-    return (yield from steps)
-
-
-class _Completion:
-    """Something that ends once, waited for on the loop to the end: a cancellation does not reach it."""
-
-    __slots__ = ("_future", "_loop", "done")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._future = loop.create_future()
-        self.done = False
-
-    def set(self) -> None:
-        self.done = True
-        if not self._future.done():
-            self._future.set_result(None)
-
-    def wait(self, on_cancel: Callable[[], None] | None = None) -> Generator[Any, None, BaseException | None]:
-        """Returns the cancellation that arrived meanwhile, for the caller to raise in its time."""
-        try:
-            yield from self._future
-        except asyncio.CancelledError as cancelled:
-            if on_cancel is not None:
-                on_cancel()
-            yield from self._outlast_cancellation().__await__()
-            return cancelled
-        return None
-
-    async def _outlast_cancellation(self) -> None:
-        # An anyio scope cancels again on every pass of the loop unless it is shielded off.
-        with anyio.CancelScope(shield=True):
-            while not self.done:
-                self._future = self._loop.create_future()
-                try:
-                    await self._future
-                except asyncio.CancelledError:
-                    continue
-
-
-async def outlasted(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Await a coroutine to its end, in a task of its own. A cancellation that arrives meanwhile is raised then."""
-    loop = asyncio.get_running_loop()
-    completion = _Completion(loop)
-    task = loop.create_task(coroutine)
-    task.add_done_callback(lambda _: completion.set())
-    cancelled = await _awaited(completion.wait())
-    result = task.result()
-    if cancelled is not None:
-        raise cancelled
-    return result
 
 
 class Waiting(Protocol):
@@ -235,7 +89,7 @@ class Walk:
     blocked_on: AbstractSet[asyncio.Task[Any]] = frozenset()
     _claimed = False
     _thread: int | None = None
-    _job_ended: _Completion | None = None
+    _job_ended: Completion | None = None
     _outcome: tuple[int, Any] = _NOTHING
 
     def __init__(self, context: Context, pool: WorkerPool | None, worker: Worker | None = None) -> None:
@@ -254,11 +108,11 @@ class Walk:
         """
         if is_async(func):
             if self.in_thread:
-                await _switch(_TO_LOOP)
+                await switch(TO_LOOP)
             coroutine = func(*args, **kwargs)
             return await bridged(coroutine) if self.is_bridged else await coroutine
         if not self.in_thread:
-            await _switch(_TO_THREAD)
+            await switch(TO_THREAD)
         result = func(*args, **kwargs)
         return await self.awaited(result) if is_awaitable(result) else result
 
@@ -277,12 +131,12 @@ class Walk:
     async def to_loop(self) -> None:
         """Go on on the event loop. Every `receive` and `send` of the server wants that."""
         if self.in_thread:
-            await _switch(_TO_LOOP)
+            await switch(TO_LOOP)
 
     async def to_thread(self) -> None:
         """Go on in a worker thread."""
         if not self.in_thread:
-            await _switch(_TO_THREAD)
+            await switch(TO_THREAD)
 
     async def settled(self) -> None:
         """Wait until the sync callables that `run_in_worker` runs for this walk now have ended.
@@ -295,20 +149,10 @@ class Walk:
         running = set(self.jobs)
         interruption = None
         while running & self.jobs:
-            self._job_ended = _Completion(self.loop)
-            interruption = await _awaited(self._job_ended.wait()) or interruption
+            self._job_ended = Completion(self.loop)
+            interruption = await awaited(self._job_ended.wait()) or interruption
         if interruption is not None:
             raise interruption
-
-    def start_job(self, work: _Job, pool: WorkerPool) -> None:
-        """Run a job of this walk: in its own thread, or at the same time as the one that is in there."""
-        self.jobs = self.jobs | {work}
-        if self.worker is None and len(self.jobs) == 1:
-            work.settles = True
-        if self.worker is not None and (len(self.jobs) == 1 or not pool.has_room()):
-            self.worker.submit(work)
-        else:
-            pool.submit(work)
 
     def end_job(self, work: Job) -> None:
         self.jobs = self.jobs - {work}
@@ -373,11 +217,11 @@ class Walk:
         step, send, throw = self._context.run, self._coroutine.send, self._coroutine.throw
         error: BaseException | None = None
         while True:
-            if asked is _TO_THREAD:
+            if asked is TO_THREAD:
                 outcome, error = yield from self._step_in_thread()
                 if outcome[0] is _ENDED:
                     return outcome
-            elif asked is not _TO_LOOP:
+            elif asked is not TO_LOOP:
                 if self.on_wait is not None:
                     waiting, self.on_wait = self.on_wait, None
                     waiting.begin_waiting(self)
@@ -399,7 +243,7 @@ class Walk:
 
     def _step_in_thread(self) -> Generator[Any, None, tuple[tuple[int, Any], BaseException | None]]:
         self.in_thread = True
-        self._thread_steps = _Completion(self.loop)
+        self._thread_steps = Completion(self.loop)
         try:
             if self.worker is not None:
                 self.worker.submit(self._work)
@@ -407,7 +251,7 @@ class Walk:
                 cast(WorkerPool, self._pool).submit(self._work)
         except RuntimeError as no_thread:
             self.in_thread = False
-            return (_ASKED, _TO_LOOP), no_thread
+            return (_ASKED, TO_LOOP), no_thread
         cancelled = yield from self._thread_steps.wait(self.cancel_blocked)
         self.in_thread = False
         kind, value = outcome = self._outcome
@@ -419,7 +263,7 @@ class Walk:
                 del value, outcome
         if kind is _ENDED and cancelled is not None:
             raise cancelled
-        if kind is _ASKED and value is not _TO_LOOP:
+        if kind is _ASKED and value is not TO_LOOP:
             return outcome, RuntimeError("Something was awaited in a worker thread.")
         return outcome, cancelled
 
@@ -450,7 +294,7 @@ class Walk:
             self._outcome = (_ASKED, asked)
             self.claim_worker()
         try:
-            _inbox(self.loop).put(self._thread_steps.set)
+            inbox_of(self.loop).put(self._thread_steps.set)
         except RuntimeError as loop_closed:
             if self._outcome[0] is _ASKED:
                 self._abandon(loop_closed)
@@ -475,77 +319,3 @@ class ServedWalk(Walk):
 
     is_served = True
     __init__ = object.__init__
-
-
-async def outside(make: Callable[[], Awaitable[T]]) -> T:
-    """Await the server's `receive` or `send` in the server's context.
-
-    A server may start the next request of a connection from within them; it
-    would inherit what this one has set.
-    """
-    walk = active_walk()
-    if walk is None:
-        return await make()
-    if walk.server_context is None and walk.is_served:
-        await _switch(_TO_LOOP)  # where `go_on` makes it
-    if walk.server_context is None:
-        return await make()
-    return cast(T, await _in_context(walk.server_context, make))
-
-
-async def _made_outside(make: Callable[[], Awaitable[T]]) -> T:
-    return await make()
-
-
-@types.coroutine
-def _in_context(context: Context, make: Callable[[], Awaitable[Any]]) -> Generator[Any, Any, Any]:
-    coroutine = _made_outside(make)
-    step: Callable[[], Any] = partial(coroutine.send, None)
-    while True:
-        try:
-            asked = context.run(step)
-        except StopIteration as end:
-            return end.value
-        try:
-            step = partial(coroutine.send, (yield asked))
-        except BaseException as error:
-            step = partial(coroutine.throw, error)
-
-
-def leave_inner_walk() -> Context:
-    """A copy of the current context for a walk of its own."""
-    context = copy_context()
-    context.run(_inner_walk.set, None)
-    return context
-
-
-def inner_walk(pool: WorkerPool | None) -> Walk:
-    """A walk for one of the framework's coroutines within other async code."""
-    context = copy_context()
-    walk = Walk(context, pool, lent_worker())
-    outer = active_walk()
-    if outer is not None:
-        walk.server_context = outer.server_context
-    context.run(_inner_walk.set, walk)
-    return walk
-
-
-async def as_coroutine(awaitable: Awaitable[T]) -> T:
-    return await awaitable
-
-
-def _walk_of_this_loop(loop: asyncio.AbstractEventLoop) -> Walk | None:
-    walk = active_walk()
-    if walk is None:
-        return None
-    if walk.loop is None and walk._thread == get_ident():
-        walk.loop = loop  # not asked for before its first step has ended: that takes a system call
-    # While a walk is in its thread, that thread runs user code which may be waiting for us. A task may also
-    # live longer than the walk that it was started in.
-    return None if walk.loop is not loop or walk.in_thread or walk.is_over else walk
-
-
-def lent_worker() -> Worker | None:
-    """The thread that what runs on this loop now should use for sync callables, if that is settled."""
-    walk = _walk_of_this_loop(asyncio.get_running_loop())
-    return None if walk is None or walk.jobs else walk.worker

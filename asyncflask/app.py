@@ -1082,6 +1082,7 @@ _SETUP = frozenset(name for name in dir(Flask) if name[0] != "_") - {
     "view_functions",
 }
 
+
 def _coroutine_function(app: Flask) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]:
     """What servers find when they ask whether an application's ``__call__`` is a coroutine function, and with that an
     ASGI 3 application. The method itself is none: it would only await another."""

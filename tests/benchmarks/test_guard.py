@@ -9,17 +9,9 @@ from typing import Any
 
 import pytest
 
-from asyncflask.signals import Signal
-
 from . import guard
 from .cases import CASES
 from .peers import load_peer
-
-
-@pytest.fixture(autouse=True)
-def no_signals(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out what tests before have left: a signal that ever had a receiver is asked about."""
-    monkeypatch.setattr(Signal, "in_use", False)
 
 
 @pytest.mark.parametrize("case", guard.guarded_cases())

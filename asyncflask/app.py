@@ -226,7 +226,8 @@ class Flask(Scaffold):
         self.template_context_processors[None].append(_default_template_ctx_processor)
         self._got_first_request = False
         self._layers: ASGIApp | None = None
-        # The same, for `__call__`, while `asgi_app` has nothing more to do; and the setup that this is true in.
+        # The same, for `__call__`, while `asgi_app` has nothing more to do; and the setup that this is true
+        # in.
         self._direct: ASGIApp = cast(Any, None)
         self._direct_in: object = None
         self._middleware: list[tuple[Callable[..., ASGIApp], tuple[Any, ...], dict[str, Any]]] = []
@@ -1054,8 +1055,8 @@ def _substitute_server() -> Callable[..., Any] | None:
     return None if getattr(run_simple, "__module__", None) == "werkzeug.serving" else run_simple
 
 
-#: The attributes that the layers are made from: methods that can be overridden, registries, what is used for each
-#: request. Others change often, or are looked up when they are needed.
+#: The attributes that the layers are made from: methods that can be overridden, registries, what is used for
+#: each request. Others change often, or are looked up when they are needed.
 _SETUP = frozenset(name for name in dir(Flask) if name[0] != "_") - {
     "config_class",
     "debug",
@@ -1084,8 +1085,8 @@ _SETUP = frozenset(name for name in dir(Flask) if name[0] != "_") - {
 
 
 def _coroutine_function(app: Flask) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]:
-    """What servers find when they ask whether an application's ``__call__`` is a coroutine function, and with that an
-    ASGI 3 application. The method itself is none: it would only await another."""
+    """What servers find when they ask whether an application's ``__call__`` is a coroutine function, and with
+    that an ASGI 3 application. The method itself is none: it would only await another."""
 
     async def __call__(scope: Scope, receive: Receive, send: Send) -> None:
         await app(scope, receive, send)

@@ -1,9 +1,9 @@
 """The context: of a request, or of a run of the application without one.
 
-A server's request gets its context from `middleware.context`; here is what it holds, and how tests, scripts and
-background work push one by hand. As in Flask 3.2 there is one kind, in one context variable. What can be seen of
-Flask 3.1's two kinds holds: a request pushed inside of a context of its application shares its `g`, and a context of
-an application pushed inside of a request leaves that visible.
+A server's request gets its context from `middleware.context`; here is what it holds, and how tests, scripts
+and background work push one by hand. As in Flask 3.2 there is one kind, in one context variable. What can be
+seen of Flask 3.1's two kinds holds: a request pushed inside of a context of its application shares its `g`,
+and a context of an application pushed inside of a request leaves that visible.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class _AppCtxGlobals:
 
 
 class _OfRequest:
-    """An attribute that belongs to a request. A context without a request that was pushed inside of one (as under
-    Flask 3.1, whose contexts for the two are separate) has what that one has.
+    """An attribute that belongs to a request. A context without a request that was pushed inside of one (as
+    under Flask 3.1, whose contexts for the two are separate) has what that one has.
 
     :param default: what it is without a request.
     """
@@ -103,7 +103,7 @@ class AppContext:
     Use it with ``with app.app_context():``, or ``async with`` where async teardown functions have to wait.
 
     :param app: the application.
-    :param environ: an ASGI scope or a WSGI environ to make a request of; see ``app.test_request_context`` for a
+    :param environ: an ASGI scope or a WSGI environ to make a request of; ``app.test_request_context`` is a
         convenient way to get one.
     :param request: the request, when it exists already.
     :param session: the session, when it is open already.
@@ -371,8 +371,8 @@ RequestContext = AppContext
 
 
 class ServedContext(AppContext):
-    """That of a server's request, who makes it sets `app`, `request` and `_walk`: a class without an ``__init__`` in
-    Python has its instances in two thirds of the time."""
+    """That of a server's request, who makes it sets `app`, `request` and `_walk`: a class without an
+    ``__init__`` in Python has its instances in two thirds of the time."""
 
     _held = True
     has_request = _has_own_request = True

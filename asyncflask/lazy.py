@@ -36,7 +36,8 @@ class lazy(Generic[T]):
         if instance is None:
             return self
         value = self._compute(instance)
-        # Not through __dict__, which would make CPython keep the instance's attributes the slow way, nor as a change.
+        # Not through __dict__, which would make CPython keep the instance's attributes the slow way, nor as a
+        # change.
         object.__setattr__(instance, self._name, value)
         return value
 

@@ -152,7 +152,7 @@ class ContextStack:
         return self._top()
 
     def push(self, context: AppContext) -> None:
-        """Make a context the active one, and nothing more: the context's own ``push`` also finds the route."""
+        """Make a context the active one, and nothing more: its own ``push`` also finds the route."""
         context._settle(_cv_app.get(None))
         token = _cv_app.set(context)
         self._pushed.set((*self._pushed.get(), (context, token)))

@@ -1,7 +1,7 @@
 """Noticing that the setup has changed.
 
-Flask closes its setup with the first request, so what a rule needs is worked out once. Extensions change things
-later all the same: they put functions into the registries (``app.before_request_funcs.setdefault(None,
+Flask closes its setup with the first request, so what a rule needs is worked out once. Extensions change
+things later all the same: they put functions into the registries (``app.before_request_funcs.setdefault(None,
 []).append(f)``), set attributes of the application, connect to signals. Each of these makes `setup` another
 object *after* the change; what was worked out for one state is worked out anew for the next.
 """
@@ -17,8 +17,8 @@ C = TypeVar("C", bound=type)
 Functions = list[Callable[..., Any]]
 
 
-#: The state of the setup of all applications of the process: an object of its own after each change. A counter could
-#: be set back by another thread.
+#: The state of the setup of all applications of the process: an object of its own after each change. A
+#: counter could be set back by another thread.
 setup: object = object()
 
 
@@ -67,8 +67,8 @@ class ObservedDict(dict[Any, Any]):
 class Registry(defaultdict[Any, Functions]):
     """Functions by the name of the blueprint that they are for, None being the application.
 
-    Somebody may put a list of their own into it, whose changes nobody notices. What depends on such a list is worked
-    out for each request, see `is_observed`.
+    Somebody may put a list of their own into it, whose changes nobody notices. What depends on such a list is
+    worked out for each request, see `is_observed`.
     """
 
     def __init__(self, *args: Any) -> None:

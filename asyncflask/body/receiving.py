@@ -1,10 +1,10 @@
 """Receiving the body of a request.
 
-A small one is received ahead, before the request begins (`receive_ahead`). A larger one is received when user code
-first asks for it, so that hooks, decorators and sync views can refuse it before that: in a worker thread by waiting,
-in an async hook through the greenlet bridge; and at the latest before an async view is called. Up to `MEMORY_SIZE`
-bytes stay in memory, what is larger goes to disk, the parts of a multipart form while they arrive. A route declared
-with ``stream=True`` takes the chunks itself, as they come.
+A small one is received ahead, before the request begins (`receive_ahead`). A larger one is received when user
+code first asks for it, so that hooks, decorators and sync views can refuse it before that: in a worker thread
+by waiting, in an async hook through the greenlet bridge; and at the latest before an async view is called. Up
+to `MEMORY_SIZE` bytes stay in memory, what is larger goes to disk, the parts of a multipart form while they
+arrive. A route declared with ``stream=True`` takes the chunks itself, as they come.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from .streams import AsyncReadable, BodyStream, MemoryStream
 if TYPE_CHECKING:
     from ..wrappers import Request
 
-#: Bytes of a body that is received before its request begins. With `MEMORY_SIZE` it is what a client can have kept for
-#: nothing.
+#: Bytes of a body that is received before its request begins. With `MEMORY_SIZE` it is what a client can have
+#: kept for nothing.
 AHEAD_SIZE = 64 * 1024
 
 #: Bytes of a body that are kept in memory.
@@ -224,8 +224,8 @@ class Body:
         return self.size > 0 and (limit := self._request.max_content_length) is not None and self.size > limit
 
     def is_small(self) -> bool:
-        """Whether it may be received ahead: it is not announced as a larger one, nor does the client wait for a
-        word that it is wanted (RFC 9110 section 10.1.1), which `receive` would give."""
+        """Whether it may be received ahead: it is not announced as a larger one, nor does the client wait for
+        a word that it is wanted (RFC 9110 section 10.1.1), which `receive` would give."""
         headers = self._request.raw_headers
         if b"expect" in headers:
             return False

@@ -1,16 +1,17 @@
 """The onion around each view.
 
-`ContextMiddleware` is the outermost layer and the `Router` is inside of it. The router finds the rule of a request
-and runs its stack (`Stack`): of the layers in the table below those that have something to do for this rule, and at
-the bottom the view. A stack is composed when the first request for its rule comes, as Starlette's own
-``Route(middleware=...)`` has one for each route; each class says in its `around` whether it is needed.
+`ContextMiddleware` is the outermost layer and the `Router` is inside of it. The router finds the rule of a
+request and runs its stack (`Stack`): of the layers in the table below those that have something to do for
+this rule, and at the bottom the view. A stack is composed when the first request for its rule comes, as
+Starlette's own ``Route(middleware=...)`` has one for each route; each class says in its `around` whether it
+is needed.
 
-All of them are ASGI middleware: ``__init__(app, ...)`` and ``async __call__(scope, receive, send)``. Between them
-the response travels as the return value, which ASGI leaves open. Why not as messages? Flask tears down before the
-response leaves; `after_request` is given the very object that the view returned; what `make_response` raises passes
-the error handlers by. Messages would need private ones for each of these, and cost a quarter of a plain request.
-Around an application that answers through `send` (a mounted one, a Starlette response) the same layers do the same
-work when its response starts, see `handover`.
+All of them are ASGI middleware: ``__init__(app, ...)`` and ``async __call__(scope, receive, send)``. Between
+them the response travels as the return value, which ASGI leaves open. Why not as messages? Flask tears down
+before the response leaves; `after_request` is given the very object that the view returned; what
+`make_response` raises passes the error handlers by. Messages would need private ones for each of these, and
+cost a quarter of a plain request. Around an application that answers through `send` (a mounted one, a
+Starlette response) the same layers do the same work when its response starts, see `handover`.
 """
 
 from __future__ import annotations

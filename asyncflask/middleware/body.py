@@ -50,8 +50,8 @@ async def receive_rest(request: Any, walk: Walk, waiting: Any = None) -> None:
         raise
 
 
-#: What is taken of a body that nobody wanted before its connection is closed, in bytes and seconds: a client that
-#: still sends would not get to read the answer.
+#: What is taken of a body that nobody wanted before its connection is closed, in bytes and seconds: a client
+#: that still sends would not get to read the answer.
 DRAINED_SIZE, DRAINED_SECONDS = 512 * 1024, 0.5
 
 
@@ -63,8 +63,8 @@ def unread(request: Any, send: Send) -> Send:
 
 
 class UnreadBody:
-    """The `send` for a request whose body has not arrived. If it has not been received by the time of the response,
-    that says that the connection is closed after it (RFC 9112 section 9.3)."""
+    """The `send` for a request whose body has not arrived. If it has not been received by the time of the
+    response, that says that the connection is closed after it (RFC 9112 section 9.3)."""
 
     def __init__(self, body: Body, send: Send) -> None:
         self._body = body

@@ -167,8 +167,8 @@ class ContextMiddleware:
         return None
 
     async def _receive_ahead(self, ctx: ServedContext) -> Response | None:
-        """Receive a small body. Nothing has been set in the context yet that the server could leave to the next
-        request.
+        """Receive a small body. Nothing has been set in the context yet that the server could leave to the
+        next request.
 
         :returns: None, or what answers a request that does not begin, since its body does not come.
         """

@@ -30,7 +30,8 @@ class Middleware(Protocol):
 
     @classmethod
     def around(cls, app: Layer, route: Route) -> Layer:
-        """`app` with a layer of this class around it, or `app` itself where such a layer had nothing to do."""
+        """`app` with a layer of this class around it, or `app` itself where such a layer had nothing to
+        do."""
 
 
 class Route:

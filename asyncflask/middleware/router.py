@@ -77,8 +77,8 @@ class Router(StarletteRouter):
         """Starlette's router begins with a list of its own."""
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """The path of an endpoint below the application, for Starlette's ``request.url_for``; `Flask.url_for` is
-        what views use.
+        """The path of an endpoint below the application, for Starlette's ``request.url_for``; `Flask.url_for`
+        is what views use.
 
         :raises NoMatchFound: when no rule has that name and those variables.
         """
@@ -96,7 +96,8 @@ class Router(StarletteRouter):
         if self._asks_werkzeug:
             return None
         scope = request.scope
-        path: str = route_path(scope) if "root_path" in scope and scope["root_path"] else scope["path"]
+        is_below = "root_path" in scope and scope["root_path"]  # noqa: RUF019  # twice as fast as get()
+        path: str = route_path(scope) if is_below else scope["path"]
         method = request.method
         if path in self._static and not websocket and (found := self._static[path].get(method)) is not None:
             pass  # the way of the rules without variables
@@ -120,8 +121,8 @@ class Router(StarletteRouter):
         return self._described(request, stack)
 
     def _described(self, request: Request, stack: Stack) -> Stack:
-        """Leave in the scope what Starlette's router leaves there, for middleware that looks at the one it has
-        passed on. Where this application is mounted, the router around it stays: it builds the URLs."""
+        """Leave in the scope what Starlette's router leaves there, for middleware that looks at the one it
+        has passed on. Where this application is mounted, the router around it stays: it builds the URLs."""
         scope = request.scope
         if stack.rule is not None:
             scope["endpoint"] = stack.view

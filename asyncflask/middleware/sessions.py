@@ -62,8 +62,8 @@ class SessionMiddleware:
 
 
 class SessionOpeningMiddleware(SessionMiddleware):
-    """Opens the session; it is saved by the application's own `process_response`, or by the framework's when that
-    calls it."""
+    """Opens the session; it is saved by the application's own `process_response`, or by the framework's when
+    that calls it."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         ctx: Any = _cv_app.get()

@@ -139,6 +139,7 @@ async def refuse(websocket: Websocket, response: Response) -> None:
     finally:
         await response.aclose()
     await current_walk().to_loop()
-    # uvicorn knows that the handshake is answered when the connection has been closed, and logs an error before.
+    # uvicorn knows that the handshake is answered when the connection has been closed, and logs an error
+    # before.
     for _ in range(2):
         await asyncio.sleep(0)

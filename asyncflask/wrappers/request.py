@@ -291,8 +291,8 @@ class Request(RequestBase):
     body_timeout: float | None = _Limit(
         "BODY_TIMEOUT",
         None,
-        "The seconds that the client may send nothing of the body, None for any. Past it, reading the body raises a"
-        " 408.",
+        "The seconds that the client may send nothing of the body, None for any. Past it, reading the body"
+        " raises a 408.",
     )  # type: ignore[assignment]
 
     def has_plain_form(self) -> bool:

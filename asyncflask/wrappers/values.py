@@ -25,7 +25,7 @@ _ALLOWED = (
 
 
 def quick_conversions(app: Flask) -> dict[type, Callable[[Any], Response]]:
-    """What makes a response of a value, for types of which that is known beforehand; as `make_response` does."""
+    """What makes a response of a value as `make_response` does, for types of which it is known beforehand."""
     cls = app.response_class
     if app._replacement_of("make_response") is not None:
         return {}

@@ -454,8 +454,8 @@ def test_a_form_that_is_too_large(site: Site) -> None:
 @pytest.mark.parametrize("path", ["/stream", "/stream-with-context"])
 @pytest.mark.parametrize("how", ["fails at once", "fails later"])
 def test_a_generator_that_fails(site: Site, path: str, how: str) -> None:
-    """The client sees that the response is not complete; the teardown functions of a request that lasts as long
-    as the generator what went wrong."""
+    """The client sees that the response is not complete; the teardown functions of a request that lasts as
+    long as the generator what went wrong."""
     with pytest.raises(Closed):
         site.server.get(f"{path}?how={how.replace(' ', '%20')}")
     # Without the context the request is over when the generator begins.
@@ -1101,8 +1101,8 @@ PLACES = ["/sync", "/async", "/ensure-sync", "/sync-to-async", "/stream", "/asyn
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("style", ["sync", "async", "decorated"])
 def test_cancelled_in_every_place(kind: str, style: str, way: str) -> None:
-    """In the view, in the generator, or in the teardown itself: each function is called, once. One cancellation
-    ends the function that it meets, and no other."""
+    """In the view, in the generator, or in the teardown itself: each function is called, once. One
+    cancellation ends the function that it meets, and no other."""
     app, ended, now = make_cancellable(style)
     teardown_now: list[Callable[[], None]] = []
     ended.hook = lambda what: [cancel() for cancel in teardown_now]

@@ -43,18 +43,19 @@ class BeforeRequestMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         ctx: Any = _cv_app.get()
-        if self.is_announced:
-            await emit(request_started, self.flask)
-        value = await (self.run(ctx) if self.replaced is None else current_walk().call(self.replaced))
+        request = ctx.request
+        try:
+            if self.is_announced:
+                await emit(request_started, self.flask)
+            value = await (self.run(ctx) if self.replaced is None else current_walk().call(self.replaced))
+        finally:
+            leads_on = request.routing_exception is None
+            if request.url_rule is not self.rule or leads_on is not self.route.leads_on:
+                # One of them has changed where the request goes.
+                ctx._route = self.route.router.instead(request)
         if value is not None:
             return value
-        request = ctx.request
-        if (
-            request.url_rule is not self.rule
-            or (request.routing_exception is None) is not self.route.leads_on
-        ):
-            # One of them has changed where the request goes.
-            ctx._route = self.route.router.instead(request)
+        if ctx._route is not self.route:
             return await ctx._route.dispatch(scope, receive, send)
         return await self.app(scope, receive, send)
 

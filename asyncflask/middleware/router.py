@@ -96,7 +96,7 @@ class Router(StarletteRouter):
         if self._asks_werkzeug:
             return None
         scope = request.scope
-        is_below = "root_path" in scope and scope["root_path"]  # noqa: RUF019  # twice as fast as get()
+        is_below = "root_path" in scope and scope["root_path"]  # twice as fast as get()
         path: str = route_path(scope) if is_below else scope["path"]
         method = request.method
         if path in self._static and not websocket and (found := self._static[path].get(method)) is not None:

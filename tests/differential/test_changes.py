@@ -1,4 +1,4 @@
-"""Setup that is changed after the first request, as extensions do it, and requests that hooks send elsewhere."""
+"""Setup that is changed after the first request, as extensions do it, and hooks that send it elsewhere."""
 
 from __future__ import annotations
 

@@ -9,32 +9,39 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Value
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from inspect import isasyncgenfunction, signature
+from inspect import isasyncgenfunction
 from logging import Logger
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from urllib.parse import quote
 
 from starlette.datastructures import URLPath
-from werkzeug.datastructures import ImmutableDict
 from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError, HTTPException
 from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException
 from werkzeug.utils import redirect as _wz_redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from . import observed
+from .asgi_only import NO_WSGI_APP, coroutine_function, require_asgi
 from .background import BackgroundTasks
 from .concurrency import inner_walk, is_async
-from .concurrency.in_worker import run_in_worker
+from .concurrency.in_worker import sync_to_async
 from .concurrency.pool import WorkerPool
 from .concurrency.waiting import async_to_sync, call_from_sync, run_sync
-from .config import Config, ConfigAttribute
+from .config import DEFAULTS, Config, ConfigAttribute, make_timedelta
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, _default_template_ctx_processor
+from .error_handlers import find_error_handler
 from .globals import _active_request_ctx, current_app, g, request, request_context, request_ctx, session
-from .helpers import CONTROLS, get_debug_flag, get_flashed_messages, get_load_dotenv, send_from_directory
+from .helpers import (
+    CONTROLS,
+    get_debug_flag,
+    get_flashed_messages,
+    get_load_dotenv,
+    send_from_directory,
+)
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .lazy import imported, importing, lazy
-from .lifespan import check_generator, serving
+from .lifespan import check_generator, lent, serving
 from .logging import create_logger
 from .middleware import errors
 from .middleware.context import ContextMiddleware
@@ -45,8 +52,10 @@ from .middleware.router import Router
 from .middleware.teardown import do_teardown_appcontext, do_teardown_request
 from .middleware.view import dispatch_request
 from .mounting import Mount, make_mount
-from .observed import FunctionList, changed
+from .observed import FunctionList, changed, setup_names
 from .routing import Map, Rule, UrlBuilder, build_url, create_url_adapter
+from .routing.adding import add_rule, add_static_rule
+from .routing.building import handle_build_error
 from .scaffold import LegacyAttribute, Scaffold, _endpoint_from_view_func, find_package, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .signals import (
@@ -78,10 +87,6 @@ Lifespan = Callable[[Any], AbstractAsyncContextManager["Mapping[str, Any] | None
 _sentinel: Any = object()
 
 
-def _make_timedelta(value: timedelta | int | None) -> timedelta | None:
-    return value if value is None or isinstance(value, timedelta) else timedelta(seconds=value)
-
-
 class Flask(Scaffold):
     """An application: Flask's, as an ASGI application.
 
@@ -101,48 +106,7 @@ class Flask(Scaffold):
         lifespan state).
     """
 
-    default_config: Mapping[str, Any] = ImmutableDict(
-        {
-            "DEBUG": None,
-            "TESTING": False,
-            "PROPAGATE_EXCEPTIONS": None,
-            "SECRET_KEY": None,
-            "SECRET_KEY_FALLBACKS": None,
-            "PERMANENT_SESSION_LIFETIME": timedelta(days=31),
-            "USE_X_SENDFILE": False,
-            "TRUSTED_HOSTS": None,
-            "SERVER_NAME": None,
-            "APPLICATION_ROOT": "/",
-            "SESSION_COOKIE_NAME": "session",
-            "SESSION_COOKIE_DOMAIN": None,
-            "SESSION_COOKIE_PATH": None,
-            "SESSION_COOKIE_HTTPONLY": True,
-            "SESSION_COOKIE_SECURE": False,
-            "SESSION_COOKIE_PARTITIONED": False,
-            "SESSION_COOKIE_SAMESITE": None,
-            "SESSION_REFRESH_EACH_REQUEST": True,
-            "MAX_CONTENT_LENGTH": None,
-            "MAX_FORM_MEMORY_SIZE": 500_000,
-            "MAX_FORM_PARTS": 1_000,
-            "SEND_FILE_MAX_AGE_DEFAULT": None,
-            "TRAP_BAD_REQUEST_ERRORS": None,
-            "TRAP_HTTP_EXCEPTIONS": False,
-            "EXPLAIN_TEMPLATE_LOADING": False,
-            "PREFERRED_URL_SCHEME": "http",
-            "TEMPLATES_AUTO_RELOAD": None,
-            "MAX_COOKIE_SIZE": 4093,
-            "PROVIDE_AUTOMATIC_OPTIONS": True,
-            # Whether an async view is cancelled when its client goes away.
-            "CANCEL_ON_DISCONNECT": True,
-            # Seconds that a client may send nothing of a body.
-            "BODY_TIMEOUT": 60.0,
-            # Seconds that background tasks may go on when the server ends.
-            "BACKGROUND_TASK_SHUTDOWN_TIMEOUT": 5.0,
-            # The largest number of threads for sync callables.
-            "WORKER_THREADS": 40,
-        }
-    )
-
+    default_config: Mapping[str, Any] = DEFAULTS
     request_class: type[Request] = Request
     response_class: type[Response] = Response
     websocket_class: type[Websocket] = Websocket
@@ -163,7 +127,7 @@ class Flask(Scaffold):
     secret_key = ConfigAttribute["str | bytes | None"]("SECRET_KEY")
     permanent_session_lifetime = ConfigAttribute[timedelta](
         "PERMANENT_SESSION_LIFETIME",
-        get_converter=_make_timedelta,  # type: ignore[arg-type]
+        get_converter=make_timedelta,  # type: ignore[arg-type]
     )
 
     before_first_request = LegacyAttribute()
@@ -188,8 +152,8 @@ class Flask(Scaffold):
         root_path: str | None = None,
         lifespan: Lifespan | Callable[[Any], AsyncIterator[Any]] | None = None,
     ) -> None:
-        _require_asgi(type(self))
-        object.__setattr__(self, "__call__", _coroutine_function(self))
+        require_asgi(type(self), _ASGI_CALL)
+        object.__setattr__(self, "__call__", coroutine_function(self))
         super().__init__(
             import_name=import_name,
             static_folder=static_folder,
@@ -226,8 +190,7 @@ class Flask(Scaffold):
         self.template_context_processors[None].append(_default_template_ctx_processor)
         self._got_first_request = False
         self._layers: ASGIApp | None = None
-        # The same, for `__call__`, while `asgi_app` has nothing more to do; and the setup that this is true
-        # in.
+        # The same, for `__call__`, while `asgi_app` has nothing more to do; and the setup that it is true in.
         self._direct: ASGIApp = cast(Any, None)
         self._direct_in: object = None
         self._middleware: list[tuple[Callable[..., ASGIApp], tuple[Any, ...], dict[str, Any]]] = []
@@ -240,15 +203,7 @@ class Flask(Scaffold):
         self._lifespan = asynccontextmanager(lifespan) if isasyncgenfunction(lifespan) else lifespan
 
         if self.has_static_folder:
-            if bool(static_host) != host_matching:
-                raise AssertionError("'static_host' and 'host_matching' are only used together.")
-            self_ref = weakref.ref(self)  # or the view would keep the application alive
-            self.add_url_rule(
-                f"{self.static_url_path}/<path:filename>",
-                endpoint="static",
-                host=static_host,
-                view_func=lambda **kwargs: self_ref().send_static_file(**kwargs),  # type: ignore[union-attr]
-            )
+            add_static_rule(self, static_host, host_matching)
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -293,15 +248,15 @@ class Flask(Scaffold):
 
         :raises AttributeError: which says what to use.
         """
-        raise AttributeError(_NO_WSGI_APP)
+        raise AttributeError(NO_WSGI_APP)
 
     @wsgi_app.setter
     def wsgi_app(self, app: Any) -> NoReturn:
-        raise AttributeError(_NO_WSGI_APP)
+        raise AttributeError(NO_WSGI_APP)
 
     def build_layers(self) -> ASGIApp:
         """What a request goes through, from the outside in: user middleware, the context, the router."""
-        if self._has_templates():
+        if any(owner._has_template_folder() for owner in (self, *self.iter_blueprints())):
             from . import templating  # noqa: F401  # now, and not in the middle of a request
         app: ASGIApp = ContextMiddleware(self.router, self)
         for cls, args, options in self._middleware:
@@ -373,17 +328,7 @@ class Flask(Scaffold):
         """The lifespan, for an application that this one is mounted in:
         ``Starlette(routes=[Mount("/app", app)], lifespan=app.lifespan)``. The state that it leaves is in
         this application's requests, whatever the other one does with it."""
-        return self._lend_lifespan
-
-    @asynccontextmanager
-    async def _lend_lifespan(self, app: Any = None) -> AsyncIterator[Mapping[str, Any] | None]:
-        async with self.lifespan_context(app) as state:
-            self._lent_state = state or None
-            changed()
-            try:
-                yield state
-            finally:
-                self._lent_state = None
+        return partial(lent, self)
 
     @property
     def has_lifespan(self) -> bool:
@@ -423,15 +368,6 @@ class Flask(Scaffold):
         :param args: for it, as are `kwargs`.
         """
         self.background_tasks.add(partial(func, *args, **kwargs))
-
-    async def _stop_worker_pool(self) -> None:
-        pool = self.__dict__.pop("worker_pool", None)
-        if pool is not None:
-            last = WorkerPool(1, f"{self.name}-shutdown")
-            try:
-                await run_in_worker(last, pool.stop, True)
-            finally:
-                last.stop()
 
     @lazy
     def worker_pool(self) -> WorkerPool:
@@ -542,34 +478,7 @@ class Flask(Scaffold):
     ) -> None:
         if endpoint is None:
             endpoint = _endpoint_from_view_func(view_func)  # type: ignore[arg-type]
-        options["endpoint"] = endpoint
-        methods = options.pop("methods", None)
-        if methods is None:
-            methods = getattr(view_func, "methods", None) or ("GET",)
-        if isinstance(methods, str):
-            raise TypeError(
-                'Allowed methods must be a list of strings, for example: @app.route(..., methods=["POST"])'
-            )
-        methods = {method.upper() for method in methods}
-        required_methods = set(getattr(view_func, "required_methods", ()))
-        if options.get("websocket"):
-            provide_automatic_options = False
-        if provide_automatic_options is None:
-            provide_automatic_options = getattr(view_func, "provide_automatic_options", None)
-        if provide_automatic_options is None:
-            provide_automatic_options = "OPTIONS" not in methods and self.config["PROVIDE_AUTOMATIC_OPTIONS"]
-            if provide_automatic_options:
-                required_methods.add("OPTIONS")
-        rule_object = self.url_rule_class(rule, methods=methods | required_methods, **options)
-        rule_object.provide_automatic_options = provide_automatic_options
-        self.url_map.add(rule_object)
-        if view_func is not None:
-            registered = self.view_functions.get(endpoint)
-            if registered is not None and registered != view_func:
-                raise AssertionError(
-                    f"View function mapping is overwriting an existing endpoint function: {endpoint}"
-                )
-            self.view_functions[endpoint] = view_func
+        add_rule(self, rule, endpoint, view_func, provide_automatic_options, options)
 
     @setupmethod
     def teardown_appcontext(self, f: F) -> F:
@@ -637,23 +546,9 @@ class Flask(Scaffold):
 
     def create_jinja_environment(self) -> Environment:
         """Make the Jinja environment from `jinja_options`, with the framework's globals."""
-        options = dict(self.jinja_options)
-        options.setdefault("autoescape", self.select_jinja_autoescape)
-        if "auto_reload" not in options:
-            auto_reload = self.config["TEMPLATES_AUTO_RELOAD"]
-            options["auto_reload"] = self.debug if auto_reload is None else auto_reload
-        environment = self.jinja_environment(self, **options)
-        environment.globals.update(
-            url_for=self.url_for,
-            get_flashed_messages=get_flashed_messages,
-            config=self.config,
-            # For imported templates, which do not get the context processors' variables.
-            request=request,
-            session=session,
-            g=g,
-        )
-        environment.policies["json.dumps_function"] = self.json.dumps
-        return environment
+        from .templating import make_environment  # Jinja
+
+        return make_environment(self)
 
     def create_global_jinja_loader(self) -> BaseLoader:
         """The loader for the application and its blueprints. Usually `jinja_loader` is to be overridden."""
@@ -664,14 +559,6 @@ class Flask(Scaffold):
     def select_jinja_autoescape(self, filename: str | None) -> bool:
         """Whether a template's variables are escaped: those of HTML, XML and SVG files and of strings are."""
         return filename is None or filename.endswith((".html", ".htm", ".xml", ".xhtml", ".svg"))
-
-    def _has_templates(self) -> bool:
-        """Whether there is a folder of templates."""
-        return any(
-            owner.template_folder is not None
-            and os.path.isdir(os.path.join(owner.root_path, owner.template_folder))
-            for owner in (self, *self.iter_blueprints())
-        )
 
     def update_template_context(self, context: dict[str, Any]) -> None:
         """Add the variables of the context processors to a template's own, which stay as they are."""
@@ -762,15 +649,7 @@ class Flask(Scaffold):
 
         :raises BuildError: when none has.
         """
-        for handler in self.url_build_error_handlers:
-            try:
-                url = self.call_from_sync(handler, error, endpoint, values)
-            except BuildError as raised:
-                error = raised
-            else:
-                if url is not None:
-                    return cast(str, url)
-        raise error
+        return handle_build_error(self, error, endpoint, values)
 
     # -- contexts -------------------------------------------------------------------------------
 
@@ -859,16 +738,11 @@ class Flask(Scaffold):
         """Raise what was wrong with the URL. In debug mode a redirect that loses a form is an error."""
         error = request.routing_exception
         assert error is not None
-        if (
-            not isinstance(error, RequestRedirect)
-            or not self.debug
-            or error.code in {307, 308}
-            or request.method in {"GET", "HEAD", "OPTIONS"}
-        ):
-            raise error
-        from .debughelpers import FormDataRoutingRedirect
+        if self.debug and isinstance(error, RequestRedirect):
+            from .debughelpers import refuse_to_lose_form  # debug mode
 
-        raise FormDataRoutingRedirect(request)
+            refuse_to_lose_form(request, error)
+        raise error
 
     def make_default_options_response(self) -> Response:
         """The answer to OPTIONS: the methods that the path allows."""
@@ -877,21 +751,7 @@ class Flask(Scaffold):
         response.allow.update(adapter.allowed_methods())  # type: ignore[union-attr]
         return response
 
-    def _find_error_handler(self, e: Exception, blueprints: list[str]) -> Callable[..., Any] | None:
-        """The handler for an exception: by code before by class, the blueprint's before the application's,
-        the nearest class first."""
-        exc_class = type(e)
-        code = exc_class.code if issubclass(exc_class, HTTPException) else None
-        spec = self.error_handler_spec
-        for c in (code, None) if code is not None else (None,):
-            for name in (*blueprints, None):
-                handlers = spec[name].get(c) if name in spec else None
-                if handlers:
-                    for cls in exc_class.__mro__:
-                        handler = handlers.get(cls)
-                        if handler is not None:
-                            return handler
-        return None
+    _find_error_handler = find_error_handler
 
     def trap_http_exception(self, e: Exception) -> bool:
         """Whether an HTTP exception is treated like any other: ``TRAP_HTTP_EXCEPTIONS``, and
@@ -945,12 +805,7 @@ class Flask(Scaffold):
 
     def sync_to_async(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """A coroutine function that runs the sync `func` in a worker thread, with the caller's context."""
-        pool = self.worker_pool
-
-        async def in_worker(*args: Any, **kwargs: Any) -> Any:
-            return await run_in_worker(pool, func, *args, **kwargs)
-
-        return in_worker
+        return sync_to_async(func, self.worker_pool)
 
     def ensure_async(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """A coroutine function: `func` itself, or, for a sync one, `sync_to_async` of it."""
@@ -1001,33 +856,9 @@ class Flask(Scaffold):
         :param load_dotenv: read ``.env`` and ``.flaskenv``.
         :param options: see `asyncflask.serving.run`; ``use_reloader`` defaults to debug mode.
         """
-        from . import cli
+        from .cli.app_run import run  # click and uvicorn
 
-        if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
-            cli.warn_ignored_run()
-            return
-        if get_load_dotenv(load_dotenv):
-            cli.load_dotenv()
-            if "FLASK_DEBUG" in os.environ:
-                self.debug = get_debug_flag()
-        if debug is not None:
-            self.debug = bool(debug)
-        server_host, _, server_port = (self.config["SERVER_NAME"] or "").partition(":")
-        if port is None or (not port and port != 0):
-            port = int(server_port or 5000)
-        cli.show_server_banner(self.debug, self.name)
-        host = host or server_host or "127.0.0.1"
-        try:
-            substitute = _substitute_server()
-            if substitute is not None:
-                defaults = {"use_reloader": self.debug, "use_debugger": self.debug, "threaded": True}
-                substitute(host, int(port), self, **{**defaults, **options})
-            else:
-                from . import serving
-
-                serving.run(cast(Any, self), host, int(port), debug=self.debug, **options)
-        finally:
-            self._got_first_request = False
+        run(self, host, port, debug, load_dotenv, options)
 
     def test_client(self, use_cookies: bool = True, **kwargs: Any) -> FlaskClient:
         """A client that calls the application in-process, see `asyncflask.testing.FlaskClient`.
@@ -1037,7 +868,7 @@ class Flask(Scaffold):
         """
         from .testing import FlaskClient
 
-        _require_asgi(type(self))
+        require_asgi(type(self), _ASGI_CALL)
         cls = self.test_client_class or FlaskClient
         return cls(self, self.response_class, use_cookies=use_cookies, **kwargs)
 
@@ -1049,81 +880,8 @@ class Flask(Scaffold):
         return cls(self, **kwargs)
 
 
-def _substitute_server() -> Callable[..., Any] | None:
-    """What somebody, a test perhaps, has put in the place of ``werkzeug.serving.run_simple``."""
-    run_simple = getattr(sys.modules.get("werkzeug.serving"), "run_simple", None)
-    return None if getattr(run_simple, "__module__", None) == "werkzeug.serving" else run_simple
-
-
-#: The attributes that the layers are made from: methods that can be overridden, registries, what is used for
-#: each request. Others change often, or are looked up when they are needed.
-_SETUP = frozenset(name for name in dir(Flask) if name[0] != "_") - {
-    "config_class",
-    "debug",
-    "permanent_session_lifetime",
-    "secret_key",
-    "testing",
-} | {
-    "after_request_funcs",
-    "after_websocket_funcs",
-    "asgi_app",
-    "before_request_funcs",
-    "before_websocket_funcs",
-    "json",
-    "mounts",
-    "subdomain_matching",
-    "teardown_appcontext_funcs",
-    "teardown_request_funcs",
-    "teardown_websocket_funcs",
-    "template_context_processors",
-    "url_build_error_handlers",
-    "url_default_functions",
-    "url_map",
-    "url_value_preprocessors",
-    "view_functions",
-}
-
-
-def _coroutine_function(app: Flask) -> Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]:
-    """What servers find when they ask whether an application's ``__call__`` is a coroutine function, and with
-    that an ASGI 3 application. The method itself is none: it would only await another."""
-
-    async def __call__(scope: Scope, receive: Receive, send: Send) -> None:
-        await app(scope, receive, send)
-
-    return __call__
-
-
+_SETUP = setup_names(Flask)
 _ASGI_CALL = Flask.__call__
-
-
-def _require_asgi(cls: type[Flask]) -> None:
-    """Raise TypeError if a class of applications has what WSGI servers call in the place of `__call__`.
-
-    Instrumentation for Flask puts it there; otherwise each request would fail.
-    """
-    call: Callable[..., Any] = cls.__call__
-    if call is _ASGI_CALL:
-        return
-    try:
-        signature(call).bind(None, {}, None, None)
-    except TypeError:
-        name = getattr(call, "__qualname__", repr(call))
-        raise TypeError(
-            f"{cls.__name__}.__call__ is now {name!r}, which is for WSGI, and the application an ASGI one."
-            " Use what the instrumentation has for ASGI. For Sentry:"
-            " 'sentry_sdk.init(disabled_integrations=[FlaskIntegration()], ...)' and"
-            " 'app.add_middleware(SentryAsgiMiddleware)'."
-        ) from None
-    except ValueError:
-        return  # it does not tell its parameters
-
-
-_NO_WSGI_APP = (
-    "This application is an ASGI one, it has no 'wsgi_app'. Wrap 'app.asgi_app' in ASGI middleware instead:"
-    " 'app.asgi_app = Middleware(app.asgi_app)'. That for ProxyFix is asyncflask.middleware.proxy_fix."
-    " A WSGI application is mounted beside this one with 'app.mount(path, a2wsgi.WSGIMiddleware(wsgi_app))'."
-)
 
 #: The name of what Flask keeps apart in ``flask.sansio``.
 App = Flask
@@ -1146,10 +904,13 @@ __all__ = [
     "RoutingException",
     "appcontext_tearing_down",
     "current_app",
+    "get_flashed_messages",
+    "get_load_dotenv",
     "got_request_exception",
     "request_ctx",
     "request_finished",
     "request_started",
     "request_tearing_down",
     "send_from_directory",
+    "session",
 ]

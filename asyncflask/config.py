@@ -7,9 +7,11 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from types import ModuleType
 from typing import IO, Any, Generic, Protocol, Self, TypeVar, overload
 
+from werkzeug.datastructures import ImmutableDict
 from werkzeug.utils import import_string
 
 from .observed import changed, observed
@@ -233,3 +235,52 @@ class Config(dict[str, Any]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {super().__repr__()}>"
+
+
+def make_timedelta(value: timedelta | int | None) -> timedelta | None:
+    """What is configured as a number of seconds, or as the duration itself."""
+    return value if value is None or isinstance(value, timedelta) else timedelta(seconds=value)
+
+
+#: What an application's configuration begins with.
+DEFAULTS: Mapping[str, Any] = ImmutableDict(
+    {
+        "DEBUG": None,
+        "TESTING": False,
+        "PROPAGATE_EXCEPTIONS": None,
+        "SECRET_KEY": None,
+        "SECRET_KEY_FALLBACKS": None,
+        "PERMANENT_SESSION_LIFETIME": timedelta(days=31),
+        "USE_X_SENDFILE": False,
+        "TRUSTED_HOSTS": None,
+        "SERVER_NAME": None,
+        "APPLICATION_ROOT": "/",
+        "SESSION_COOKIE_NAME": "session",
+        "SESSION_COOKIE_DOMAIN": None,
+        "SESSION_COOKIE_PATH": None,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SECURE": False,
+        "SESSION_COOKIE_PARTITIONED": False,
+        "SESSION_COOKIE_SAMESITE": None,
+        "SESSION_REFRESH_EACH_REQUEST": True,
+        "MAX_CONTENT_LENGTH": None,
+        "MAX_FORM_MEMORY_SIZE": 500_000,
+        "MAX_FORM_PARTS": 1_000,
+        "SEND_FILE_MAX_AGE_DEFAULT": None,
+        "TRAP_BAD_REQUEST_ERRORS": None,
+        "TRAP_HTTP_EXCEPTIONS": False,
+        "EXPLAIN_TEMPLATE_LOADING": False,
+        "PREFERRED_URL_SCHEME": "http",
+        "TEMPLATES_AUTO_RELOAD": None,
+        "MAX_COOKIE_SIZE": 4093,
+        "PROVIDE_AUTOMATIC_OPTIONS": True,
+        # Whether an async view is cancelled when its client goes away.
+        "CANCEL_ON_DISCONNECT": True,
+        # Seconds that a client may send nothing of a body.
+        "BODY_TIMEOUT": 60.0,
+        # Seconds that background tasks may go on when the server ends.
+        "BACKGROUND_TASK_SHUTDOWN_TIMEOUT": 5.0,
+        # The largest number of threads for sync callables.
+        "WORKER_THREADS": 40,
+    }
+)

@@ -66,6 +66,12 @@ class FormDataRoutingRedirect(AssertionError):
         )
 
 
+def refuse_to_lose_form(request: Request, error: RequestRedirect) -> None:
+    """Raise `FormDataRoutingRedirect` if that is what the redirect does."""
+    if error.code not in {307, 308} and request.method not in {"GET", "HEAD", "OPTIONS"}:
+        raise FormDataRoutingRedirect(request)
+
+
 def _describe_loader(loader: BaseLoader) -> Iterator[str]:
     yield f"class: {type(loader).__module__}.{type(loader).__name__}"
     for key, value in sorted(vars(loader).items()):

@@ -8,6 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from inspect import isasyncgenfunction, isgeneratorfunction
 from typing import TYPE_CHECKING, Any, cast
 
+from .concurrency.in_worker import run_in_worker
+from .concurrency.pool import WorkerPool
+from .observed import changed
 from .typing import ASGIApp, Message
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ async def serving(app: Flask) -> AsyncIterator[Mapping[str, Any] | None]:
     """
     state: dict[str, Any] = {}
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(app._stop_worker_pool)
+        stack.push_async_callback(_stop_worker_pool, app)
         if app._lifespan is not None:
             left = await _entered(stack, app, app._lifespan(app))
             state.update(left or {})
@@ -45,6 +48,28 @@ async def serving(app: Flask) -> AsyncIterator[Mapping[str, Any] | None]:
             await _entered(stack, app, _generator(app, generator_function))
         stack.push_async_callback(app.background_tasks.finish)
         yield state
+
+
+async def _stop_worker_pool(app: Flask) -> None:
+    pool = app.__dict__.pop("worker_pool", None)
+    if pool is not None:
+        last = WorkerPool(1, f"{app.name}-shutdown")
+        try:
+            await run_in_worker(last, pool.stop, True)
+        finally:
+            last.stop()
+
+
+@asynccontextmanager
+async def lent(app: Flask, outer: Any = None) -> AsyncIterator[Mapping[str, Any] | None]:
+    """The lifespan of an application for another one, `outer`, that it is mounted in."""
+    async with app.lifespan_context(outer) as state:
+        app._lent_state = state or None
+        changed()
+        try:
+            yield state
+        finally:
+            app._lent_state = None
 
 
 async def _entered(stack: AsyncExitStack, app: Flask, manager: Any) -> Any:

@@ -86,3 +86,38 @@ def is_observed(registry: Any, name: Any) -> bool:
     """Whether changes of what a registry has for a name are noticed."""
     functions = registry.get(name)
     return type(registry) is Registry and (functions is None or type(functions) is FunctionList)
+
+
+#: Registries and other attributes of an application that its class does not have.
+_OF_INSTANCES = frozenset(
+    (
+        "after_request_funcs",
+        "after_websocket_funcs",
+        "asgi_app",
+        "before_request_funcs",
+        "before_websocket_funcs",
+        "json",
+        "mounts",
+        "subdomain_matching",
+        "teardown_appcontext_funcs",
+        "teardown_request_funcs",
+        "teardown_websocket_funcs",
+        "template_context_processors",
+        "url_build_error_handlers",
+        "url_default_functions",
+        "url_map",
+        "url_value_preprocessors",
+        "view_functions",
+    )
+)
+#: What changes often, or is looked up when it is needed.
+_UNOBSERVED = frozenset(("config_class", "debug", "permanent_session_lifetime", "secret_key", "testing"))
+
+
+def setup_names(cls: type) -> frozenset[str]:
+    """The attributes of an application that its layers are made from: methods that can be overridden,
+    registries, what is used for each request.
+
+    :param cls: the class of applications.
+    """
+    return frozenset(name for name in dir(cls) if name[0] != "_") - _UNOBSERVED | _OF_INSTANCES

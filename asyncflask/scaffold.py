@@ -14,10 +14,10 @@ from functools import update_wrapper
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
-from werkzeug.exceptions import HTTPException, default_exceptions
 from werkzeug.utils import cached_property
 
 from .concurrency import is_async
+from .error_handlers import class_and_code
 from .globals import current_app
 from .helpers import get_root_path, send_from_directory
 from .observed import ObservedDict, Registry
@@ -208,6 +208,11 @@ class Scaffold:
         from jinja2 import FileSystemLoader
 
         return FileSystemLoader(os.path.join(self.root_path, self.template_folder))
+
+    def _has_template_folder(self) -> bool:
+        return self.template_folder is not None and os.path.isdir(
+            os.path.join(self.root_path, self.template_folder)
+        )
 
     def open_resource(self, resource: str, mode: str = "rb", encoding: str | None = "utf-8") -> IO[Any]:
         """Open a file of the application for reading.
@@ -423,32 +428,7 @@ class Scaffold:
 
     @staticmethod
     def _get_exc_class_and_code(exc_class_or_code: Any) -> tuple[type[Exception], int | None]:
-        if isinstance(exc_class_or_code, int):
-            try:
-                exc_class: Any = default_exceptions[exc_class_or_code]
-            except KeyError:
-                raise ValueError(
-                    f"'{exc_class_or_code}' is not a recognized HTTP error code."
-                    " Use a subclass of HTTPException with that code instead."
-                ) from None
-        else:
-            exc_class = exc_class_or_code
-        if isinstance(exc_class, Exception):
-            raise TypeError(
-                f"{exc_class!r} is an instance, not a class. Handlers can only be registered for"
-                " Exception classes or HTTP error codes."
-            )
-        if not isinstance(exc_class, type):
-            raise TypeError(
-                f"{exc_class!r} is not a class. Handlers can only be registered for Exception classes or HTTP"
-                " error codes."
-            )
-        if not issubclass(exc_class, Exception):
-            raise ValueError(
-                f"'{exc_class.__name__}' is not a subclass of Exception. Handlers can only be registered for"
-                " Exception classes or HTTP error codes."
-            )
-        return exc_class, exc_class.code if issubclass(exc_class, HTTPException) else None
+        return class_and_code(exc_class_or_code)
 
 
 def _endpoint_from_view_func(view_func: Callable[..., Any]) -> str:

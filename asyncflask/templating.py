@@ -15,8 +15,8 @@ from jinja2.utils import internalcode
 from markupsafe import escape
 
 from .ctx import _default_template_ctx_processor as _default_template_ctx_processor
-from .globals import _cv_app, current_app, request
-from .helpers import stream_with_context
+from .globals import _cv_app, current_app, g, request, session
+from .helpers import get_flashed_messages, stream_with_context
 from .signals import before_render_template, template_rendered
 
 if TYPE_CHECKING:
@@ -90,6 +90,27 @@ class Environment(BaseEnvironment):
             options["loader"] = app.create_global_jinja_loader()
         super().__init__(**options)
         self.app = app
+
+
+def make_environment(app: Flask) -> Environment:
+    """See `Flask.create_jinja_environment`."""
+    options = dict(app.jinja_options)
+    options.setdefault("autoescape", app.select_jinja_autoescape)
+    if "auto_reload" not in options:
+        auto_reload = app.config["TEMPLATES_AUTO_RELOAD"]
+        options["auto_reload"] = app.debug if auto_reload is None else auto_reload
+    environment = app.jinja_environment(app, **options)
+    environment.globals.update(
+        url_for=app.url_for,
+        get_flashed_messages=get_flashed_messages,
+        config=app.config,
+        # For imported templates, which do not get the context processors' variables.
+        request=request,
+        session=session,
+        g=g,
+    )
+    environment.policies["json.dumps_function"] = app.json.dumps
+    return environment
 
 
 class DispatchingJinjaLoader(BaseLoader):

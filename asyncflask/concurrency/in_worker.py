@@ -103,3 +103,12 @@ async def run_in_worker(pool: WorkerPool, func: Callable[..., T], /, *args: Any,
     finally:
         if not work.ended.cancelled():
             adopt(work.context)
+
+
+def sync_to_async(func: Callable[..., Any], pool: WorkerPool) -> Callable[..., Any]:
+    """A coroutine function that runs the sync `func` in a thread, see `run_in_worker`."""
+
+    async def in_worker(*args: Any, **kwargs: Any) -> Any:
+        return await run_in_worker(pool, func, *args, **kwargs)
+
+    return in_worker

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from werkzeug.routing import BuildError
@@ -111,3 +111,16 @@ def build_url(
     if anchor is not None:
         url = f"{url}#{quote(anchor, safe='%!#$&()*+,/:;=?@' + chr(39))}"
     return url
+
+
+def handle_build_error(app: Flask, error: BuildError, endpoint: str, values: dict[str, Any]) -> str:
+    """See `Flask.handle_url_build_error`."""
+    for handler in app.url_build_error_handlers:
+        try:
+            url = app.call_from_sync(handler, error, endpoint, values)
+        except BuildError as raised:
+            error = raised
+        else:
+            if url is not None:
+                return cast(str, url)
+    raise error

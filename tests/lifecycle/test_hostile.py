@@ -1233,7 +1233,7 @@ def test_slow_uploads_do_not_hold_up_others(root: Path) -> None:
         clients = []
         for number in range(50):
             client = server.connect()
-            path = ("/form", "/form-async", "/data", "/json", "/upload")[number % 5]
+            path = ("/form", "/form-async", "/data", "/data", "/upload")[number % 5]
             content_type = "multipart/form-data; boundary=b" if number % 2 else FORM
             headers = {"Content-Type": content_type, "Content-Length": "1900000"}
             client.send_request("POST", path, headers=headers)

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
 
     from .blueprints import Blueprint
     from .cli import AppGroup
+    from .middleware.debug import DebugMiddleware
     from .templating import Environment
     from .testing import FlaskClient, FlaskCliRunner
 
@@ -128,6 +129,12 @@ class Flask(Scaffold):
             "TEMPLATES_AUTO_RELOAD": None,
             "MAX_COOKIE_SIZE": 4093,
             "PROVIDE_AUTOMATIC_OPTIONS": True,
+            # In debug mode: whether code can be run in the frames of a traceback, with the PIN.
+            "DEBUG_CONSOLE": True,
+            # A URL that opens a file in an editor, such as "vscode://file/{file}:{line}".
+            "DEBUG_EDITOR_URL": None,
+            # Seconds that the event loop may be held up before it is logged in debug mode, None for any.
+            "DEBUG_SLOW_CALLBACK": 0.1,
             # Whether an async view is cancelled when its client goes away.
             "CANCEL_ON_DISCONNECT": True,
             # Seconds that background tasks may go on when the server ends.
@@ -164,6 +171,8 @@ class Flask(Scaffold):
     before_first_request_funcs = LegacyAttribute()
 
     _has_own_asgi_app = False
+    # What is around the layers in debug mode.
+    _debug_layer: DebugMiddleware | None = None
     # The state that `lifespan` has left in an application that this one is mounted in.
     _lent_state: Mapping[str, Any] | None = None
     # What signs sessions, and what it was made for; see `SecureCookieSessionInterface`.
@@ -268,12 +277,12 @@ class Flask(Scaffold):
             self._got_first_request = True
             if self._lent_state is not None:
                 scope["state"] = {**scope.get("state", {}), **self._lent_state}
-            if self.config["DEBUG"]:
-                from .middleware.debug import DebugMiddleware
-
-                layers = DebugMiddleware(layers)
-            elif self._lent_state is None and not self._has_own_asgi_app:
+            if not self.config["DEBUG"] and self._lent_state is None and not self._has_own_asgi_app:
                 self._direct = layers
+        if self.config["DEBUG"]:
+            from .middleware.debug import debug_layer
+
+            layers = debug_layer(self, layers)
         await layers(scope, receive, send)
 
     @property

@@ -206,6 +206,8 @@ class ContextMiddleware:
             app_ctx.app = flask
             _cv_app.set(app_ctx)
         _cv_request.set(ctx)
+        if "asyncflask.debug_contexts" in scope:
+            scope["asyncflask.debug_contexts"].append((app_ctx, ctx))
 
         has_signals = Signal.in_use
         if self.has_async_in_sync or (

@@ -75,6 +75,8 @@ class WebsocketMiddleware:
             _cv_app.set(app_ctx)
         ctx.held = True
         _cv_request.set(ctx)
+        if "asyncflask.debug_contexts" in scope:
+            scope["asyncflask.debug_contexts"].append((app_ctx, ctx))
         walk.is_bridged = True  # an async context processor may be met at any time
 
         connection = WebsocketConnection(receive, send)

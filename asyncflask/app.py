@@ -129,6 +129,8 @@ class Flask(Scaffold):
             "TEMPLATES_AUTO_RELOAD": None,
             "MAX_COOKIE_SIZE": 4093,
             "PROVIDE_AUTOMATIC_OPTIONS": True,
+            # In debug mode: whether an exception that nobody has handled is shown in the browser.
+            "DEBUG_PAGE": True,
             # In debug mode: whether code can be run in the frames of a traceback, with the PIN.
             "DEBUG_CONSOLE": True,
             # A URL that opens a file in an editor, such as "vscode://file/{file}:{line}".

@@ -809,8 +809,10 @@ def run_command(
     In production, use an ASGI server: 'uvicorn module:app --workers 4'.
     """
     from . import serving
+    from .debug.startup import reported
 
-    app = info.load_app()
+    with reported():
+        app = info.load_app()
     debug = get_debug_flag()
     show_server_banner(debug, info.app_import_path)
     serving.run(

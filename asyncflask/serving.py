@@ -25,6 +25,7 @@ from typing import Any, Literal
 import click
 import uvicorn
 
+from .config import Config
 from .reloader import Reloader, Sources, inherited_socket
 from .server import REST, failure_page, serve
 from .terminal import say
@@ -36,7 +37,7 @@ TLS = ssl.SSLContext | Sequence[str | os.PathLike[str]] | Literal["adhoc"]
 GRACE = 3
 RELOAD_GRACE = 1
 
-# Options of Werkzeug's server that say nothing to an ASGI server, or (the debugger's) to this layer.
+# Options of Werkzeug's server that say nothing to uvicorn.
 MEANINGLESS = {
     "passthrough_errors",
     "processes",
@@ -66,6 +67,7 @@ def run(
     *,
     debug: bool = False,
     use_reloader: bool | None = None,
+    use_debugger: bool | None = None,
     extra_files: Iterable[str | os.PathLike[str]] | None = None,
     exclude_patterns: Iterable[str] | None = None,
     ssl_context: TLS | None = None,
@@ -85,11 +87,13 @@ def run(
     :param app: an ASGI application, or where to import one from: ``"module:app"``.
     :param host: host name, IPv4 or IPv6 address, or ``unix://path``.
     :param port: TCP port; 0 lets the system choose one.
-    :param debug: what `use_reloader` is when that is not given.
+    :param debug: what `use_reloader` and `use_debugger` are when they are not given.
     :param use_reloader: start the program again when a Python file changes. It is
         executed with the same arguments and with ``WERKZEUG_RUN_MAIN=true`` in
         the environment. Set ``WATCHFILES_FORCE_POLLING=1`` where the file system
         sends no notifications (network drives, some containers).
+    :param use_debugger: show why the application did not start, while the reloader waits for a change; False
+        also keeps the debug page off.
     :param extra_files: other files, or folders with them, whose change reloads too.
     :param exclude_patterns: `fnmatch` patterns of paths whose change does not.
     :param ssl_context: serve HTTPS with this context, these files
@@ -108,6 +112,10 @@ def run(
     """
     if use_reloader is None:
         use_reloader = debug
+    config = getattr(app, "config", None)
+    if isinstance(config, Config):
+        config["DEBUG_PAGE"] &= use_debugger is not False
+        config["DEBUG_CONSOLE"] &= options.get("use_evalex", True) is not False
     settings = {"timeout_graceful_shutdown": RELOAD_GRACE if use_reloader else GRACE, **_settings(options)}
     if certfile is not None or keyfile is not None:
         if ssl_context is not None or certfile is None:
@@ -134,6 +142,7 @@ def run(
                 Sources(extra_files or (), exclude_patterns or ()),
                 patience=None if grace is None else grace + REST + 1,
                 failure_page=partial(failure_page, sock, settings, tls),
+                is_failure_shown=debug if use_debugger is None else use_debugger,
             ).run(announce)
         else:
             serve(app, sock, settings, tls, on_started=announce)

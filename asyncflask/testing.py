@@ -543,7 +543,12 @@ class _Lifespan:
 
     def start(self) -> None:
         """Run the startup. Raises what it raises."""
-        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self._state}
+        scope = {
+            "type": "lifespan",
+            "asgi": {"version": "3.0", "spec_version": "2.0"},
+            "state": self._state,
+            "asyncflask.client": None,  # no server's
+        }
         app: Any = self._client.application
         self._wait = Wait(app(scope, self._receive, self._send), None, Worker(), self._client._loop)
         self._wait.start()

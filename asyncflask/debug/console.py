@@ -73,12 +73,9 @@ class Console:
             except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError) as error:
                 return Result("".join(traceback.format_exception_only(error)), failed=True)
             output = Output()
+            self._context.run(set_output, output)
             with caught_streams():
-                self._context.run(set_output, output)
-                try:
-                    failed = await self._run_all(statements, output)
-                finally:
-                    self._context.run(set_output, None)
+                failed = await self._run_all(statements, output)
             return Result(output.text(), failed)
 
     async def _run_all(self, statements: list[CodeType], output: Output) -> bool:

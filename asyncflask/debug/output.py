@@ -75,6 +75,6 @@ def caught_streams() -> Iterator[None]:
                     setattr(sys, name, stream.stream)
 
 
-def set_output(output: Output | None) -> None:
+def set_output(output: Output) -> None:
     """Have what the current context prints written there."""
     _current.set(output)

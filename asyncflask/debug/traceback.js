@@ -66,7 +66,7 @@ class Console {
   }
 
   write(text, className) {
-    if (text) this.log.append(make("div", className, text));
+    if (text) this.log.append(make("div", className, text.replace(/\n$/, "")));
     this.log.scrollTop = this.log.scrollHeight;
   }
 

@@ -17,10 +17,11 @@ from ..debug.endpoint import PATH, ConsoleEndpoint
 from ..debug.folding import LOGGERS, FoldingFilter, remember
 from ..debug.kept import KeptTraceback, KeptTracebacks
 from ..debug.negotiation import HTML, PLAIN, form_for, send_document
-from ..debug.pin import process_pin
+from ..debug.pin import Pin, process_pin
 from ..debug.report import Contexts, Report
 from ..debug.startup import report as report_startup_failure
 from ..debug.watching import watched
+from ..terminal import say
 
 if TYPE_CHECKING:
     from ..app import Flask
@@ -85,7 +86,7 @@ class DebugMiddleware:
             report = Report(error, scope, self.flask, contexts[0] if contexts else None)
             try:
                 await fold(report)
-                if is_http and not response_started:
+                if is_http and not response_started and self._has_page():
                     # The client may be gone (OSError since ASGI HTTP 2.4); the exception matters more.
                     with suppress(OSError):
                         await self._answer(report, scope, send)
@@ -97,12 +98,19 @@ class DebugMiddleware:
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         """From the server's start to its end."""
+        is_served = "asyncflask.client" not in scope
+
+        async def watched_send(message: Message) -> None:
+            await send(message)
+            if message["type"] == "lifespan.startup.complete" and is_served:
+                self._announce()
+
         loggers = [getLogger(name) for name in LOGGERS]
         for logger in loggers:
             logger.addFilter(_folding)
         try:
             with watched(self.flask, scope):
-                await self.app(scope, receive, send)
+                await self.app(scope, receive, watched_send)
         except Exception as error:
             report_startup_failure(error)
             raise
@@ -113,14 +121,24 @@ class DebugMiddleware:
             for logger in loggers:
                 logger.removeFilter(_folding)
 
+    def _announce(self) -> None:
+        """Tell the PIN, if there is something to unlock with it."""
+        pin = self._pin()
+        if pin is not None:
+            say(f" * Debugger PIN: {pin.text}")
+
+    def _has_page(self) -> bool:
+        return self.flask is None or bool(self.flask.config["DEBUG_PAGE"])
+
+    def _pin(self) -> Pin | None:
+        """What unlocks consoles, None if the application is to have none."""
+        if self.flask is None or not self._has_page() or not self.flask.config["DEBUG_CONSOLE"]:
+            return None
+        return process_pin()
+
     def _has_consoles(self, scope: Scope) -> bool:
-        return (
-            self.flask is not None
-            and bool(self.flask.config["DEBUG_CONSOLE"])
-            and "asyncflask.client" not in scope
-            and process_pin() is not None
-            and may_use_console(scope)
-        )
+        """Whether who sent a request may use consoles."""
+        return "asyncflask.client" not in scope and may_use_console(scope) and self._pin() is not None
 
     async def _answer(self, report: Report, scope: Scope, send: Send) -> None:
         form = form_for(scope["headers"])

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from starlette.datastructures import URLPath
 from starlette.routing import NoMatchFound
 from werkzeug.datastructures import ImmutableDict
-from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError, HTTPException
+from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError, HTTPException, NotFound
 from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException
 from werkzeug.utils import redirect as _wz_redirect
 from werkzeug.wrappers import Response as BaseResponse
@@ -865,9 +865,14 @@ class Flask(Scaffold):
         run_sync(do_teardown_appcontext(self, exc), self.worker_pool)
 
     def raise_routing_exception(self, request: Request) -> NoReturn:
-        """Raise what was wrong with the URL. In debug mode a redirect that loses a form is an error."""
+        """Raise what was wrong with the URL. In debug mode a redirect that loses a form is an error, and a
+        404 names the rules that come near."""
         error = request.routing_exception
         assert error is not None
+        if self.debug and type(error) is NotFound:
+            from .debug.near_rules import rule_not_found
+
+            raise rule_not_found(self, request.path)
         if (
             not isinstance(error, RequestRedirect)
             or not self.debug

@@ -330,7 +330,9 @@ class ContextMiddleware:
         except BaseException as failed:
             if error is not None and failed is not error:
                 failed.__context__ = error
-            raise
+            is_complete = error is None and (streamed or response is SENT)
+            if not (is_complete and is_logged_only(flask, scope, failed)):
+                raise
         finally:
             if request.routing_exception is not None and request.routing_exception is not error:
                 request.routing_exception.__traceback__ = None  # whose frames refer to the request
@@ -354,10 +356,16 @@ class ContextMiddleware:
         if type(response) is tuple or not (response._on_close or response._has_own_close):
             return response  # type: ignore[no-any-return]
         await walk.to_loop()
+        is_complete = False
         try:
             await outside(lambda: response(scope, receive, send))
+            is_complete = True
         finally:
-            await walk.uncancelled(response.aclose())
+            try:
+                await walk.uncancelled(response.aclose())
+            except Exception as failed:
+                if not (is_complete and is_logged_only(flask, scope, failed)):
+                    raise
         return None
 
     def plain_answer(self, ctx: RequestContext, walk: Walk, value: Any) -> Plain | None:
@@ -545,6 +553,23 @@ class ContextMiddleware:
 def describe_parameters(scope: Scope, view_args: dict[str, Any]) -> None:
     """Add what the rule took from the path to what those of a parent took."""
     scope["path_params"] = {**scope.get("path_params", {}), **view_args}
+
+
+def is_logged_only(app: Flask, scope: Scope, error: BaseException) -> bool:
+    """Log what a function raised when the response was complete, unless a test wants to see it.
+
+    A server that is told of an exception closes the connection, on which the next request may be already.
+    """
+    if (
+        not isinstance(error, Exception)
+        or "asyncflask.client" in scope
+        or app.testing
+        or app.config["PROPAGATE_EXCEPTIONS"]
+    ):
+        return False
+    place = f"{scope['path']} [{scope['method']}]"
+    app.logger.error(f"Exception on {place}, after the response was sent", exc_info=error)
+    return True
 
 
 async def answer_nobody(walk: Walk, send: Send) -> None:

@@ -106,6 +106,8 @@ class DebugMiddleware:
                 self._announce()
 
         loggers = [getLogger(name) for name in LOGGERS]
+        if self.flask is not None:
+            loggers.append(self.flask.logger)
         for logger in loggers:
             logger.addFilter(_folding)
         try:

@@ -20,6 +20,7 @@ from jinja2 import TemplateNotFound, TemplatesNotFound, UndefinedError
 from werkzeug.exceptions import BadRequestKeyError
 
 from .aside import Aside
+from .raised import walk
 from .source import columns_of, source_lines
 from .text import clean
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 MAX_CANDIDATES = 2_000
 MAX_FOLDERS = 20
+MAX_CALLS = 3  # between a subscript and the KeyError
 
 
 class Hints:
@@ -64,7 +66,7 @@ class Hints:
         if isinstance(error, BadRequestKeyError):
             return self._form_hint(error)
         if isinstance(error, KeyError):
-            return _key_hint(error, frame)
+            return _key_hint(error)
         if isinstance(error, TemplateNotFound):
             return self._template_hint(error)
         if isinstance(error, UndefinedError):
@@ -89,7 +91,8 @@ class Hints:
         names = error.templates if isinstance(error, TemplatesNotFound) else [error.name]
         loader: Any = self.app.jinja_env.loader
         known = list(islice(loader.list_templates(), MAX_CANDIDATES)) if loader is not None else []
-        lines = [hint for name in names if isinstance(name, str) and (hint := did_you_mean(name, known))]
+        near = {did_you_mean(name, known): None for name in names if isinstance(name, str)}
+        lines = [hint for hint in near if hint]
         lines += _nearest_by_file_name(names, known) if not lines else []
         folders = _searched(loader)
         if folders:
@@ -161,33 +164,27 @@ def _undefined_hint(error: UndefinedError) -> str:
     found = re.match(r"'([^']+)' is undefined", str(error))
     traceback, names = error.__traceback__, set[str]()
     while traceback is not None:
-        if "__jinja_template__" in traceback.tb_frame.f_globals or _is_template(traceback.tb_frame):
+        if "__jinja_exception__" in traceback.tb_frame.f_globals:  # a template, as Jinja shows it
             names.update(traceback.tb_frame.f_locals)
         traceback = traceback.tb_next
     return did_you_mean(found[1], sorted(names)) if found is not None else ""
 
 
-def _is_template(frame: FrameType) -> bool:
-    return frame.f_code.co_filename.endswith((".html", ".xml", ".txt", ".jinja", ".j2", "<template>"))
-
-
-def _key_hint(error: KeyError, frame: FrameType | None) -> str:
+def _key_hint(error: KeyError) -> str:
     """For a key that is not there: the nearest one of the dictionary, where the source names it."""
-    if len(error.args) != 1 or frame is None:
+    if len(error.args) != 1:
         return ""
-    mapping = _subscripted(error, frame)
-    return "" if mapping is None else did_you_mean(error.args[0], mapping)
+    # A class may raise it in a method of its own, as that of `os.environ` does.
+    for frame, line, instruction in list(walk(error.__traceback__))[: -MAX_CALLS - 1 : -1]:
+        mapping = _subscripted(frame, line, instruction)
+        if mapping is not None:
+            return did_you_mean(error.args[0], mapping)
+    return ""
 
 
-def _subscripted(error: KeyError, frame: FrameType) -> Mapping[Any, Any] | None:
+def _subscripted(frame: FrameType, line: int, instruction: int) -> Mapping[Any, Any] | None:
     """What was subscripted: the value of ``name``, or of attributes of it, in ``name[key]``."""
-    traceback = error.__traceback__
-    while traceback is not None and traceback.tb_next is not None and traceback.tb_frame is not frame:
-        traceback = traceback.tb_next
-    if traceback is None:
-        return None
-    line = traceback.tb_lineno or 0
-    columns = columns_of(frame.f_code, line, traceback.tb_lasti)
+    columns = columns_of(frame.f_code, line, instruction)
     source = source_lines(frame.f_code.co_filename, line, line, columns, frame.f_globals, 0)
     if columns is None or not source or not source[0].mark:
         return None

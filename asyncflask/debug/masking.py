@@ -57,12 +57,13 @@ class Mask:
         for value in self._values:
             if value in text:
                 text = text.replace(value, HIDDEN)
+        text = _CREDENTIALS.sub(lambda found: (found["before"] or "") + HIDDEN, text)
         text = _PAIR.sub(_hide_pair, text)
-        text = _URL_PASSWORD.sub(rf"\g<before>{HIDDEN}", text)
-        return _CREDENTIALS.sub(lambda found: (found["before"] or "") + HIDDEN, text)
+        return _URL_PASSWORD.sub(rf"\g<before>{HIDDEN}", text)
 
 
 def _hide_pair(found: re.Match[str]) -> str:
-    if not is_secret(found["name"]) or found["value"] in ("None", "True", "False"):
+    value = found["value"]
+    if not is_secret(found["name"]) or value in ("None", "True", "False") or HIDDEN.startswith(value):
         return found[0]
     return f"{found['name']}{found['between']}{HIDDEN}"

@@ -59,6 +59,7 @@ def sections(
         ("Configuration that differs from the defaults", lambda: _config(app, describer), False),
         ("Versions", lambda: _versions(scope), False),
     ]
+    is_parsed = ctx is None or "form" in ctx.request.__dict__
     for title, rows, is_open in tables:
         try:
             table = rows()
@@ -66,6 +67,8 @@ def sections(
             table = [Value("", f"This cannot be shown: {type(error).__name__}.")]
         if table:
             found.append(Section(title, table, is_open))
+    if ctx is not None and not is_parsed and ctx.request.has_something_to_close():
+        ctx.request.close()  # the files of a form that only this has looked at
     return found
 
 

@@ -61,8 +61,9 @@ class Describer:
         chosen = (
             (name, value)
             for name, value in namespace.items()
-            if not (is_module and (name.startswith("__") or isinstance(value, (ModuleType, type))))
-            and not name.startswith(("@", ".0"))  # pytest's and comprehensions'
+            if not (is_module and issubclass(type(value), (ModuleType, type)))
+            and not (name.startswith("__") and name.endswith("__"))
+            and not name.startswith(("@", "."))  # pytest's and comprehensions'
         )
         return self.table(chosen)
 

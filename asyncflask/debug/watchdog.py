@@ -140,8 +140,8 @@ class Watchdog:
             if library_path(frame.f_code.co_filename) is None:
                 return _place(frame, scope)
             frame = frame.f_back
-        # No code of the application; but a request of it, whose value is being made a response perhaps.
-        if scope is None or innermost is None or id(innermost) in self._outside:
+        # No code of the application. But what a view has returned may be large.
+        if innermost is None or id(innermost) in self._outside or scope is None or "endpoint" not in scope:
             return None
         return _place(innermost, scope)
 
@@ -165,7 +165,11 @@ def _frames_around_the_loop() -> set[int]:
 
 
 def _place(frame: FrameType, scope: Mapping[str, Any] | None) -> Place:
-    return Place(frame.f_code.co_filename, frame.f_lineno or 0, frame.f_code.co_qualname, scope)
+    line = frame.f_lineno or 0
+    template = frame.f_globals.get("__jinja_template__")
+    if template is not None:  # it runs as Python code, with other lines
+        line = template.get_corresponding_lineno(line)
+    return Place(frame.f_code.co_filename, line, frame.f_code.co_qualname, scope)
 
 
 def describe(place: Place, seconds: float, has_ended: bool) -> str:

@@ -25,7 +25,8 @@ from .text import clean
 
 FILE = "<console>"
 
-Outcome = tuple[Any, BaseException | None]
+#: A value, and the traceback of what was raised instead: as text, its frames would lead back to it.
+Outcome = tuple[Any, str | None]
 _Job = Callable[[], None]
 
 
@@ -82,17 +83,16 @@ class Console:
         value = None
         for statement in statements:
             is_async = bool(statement.co_flags & CO_COROUTINE)
-            value, error = await (self._on_loop(statement) if is_async else self._in_thread(statement))
-            if error is not None:
-                text, _ = await self._call(lambda error=error: _traceback_text(error))  # type: ignore[misc]
-                output.write(text or f"{type(error).__name__}, whose traceback cannot be shown\n")
+            value, failure = await (self._on_loop(statement) if is_async else self._in_thread(statement))
+            if failure is not None:
+                output.write(failure)
                 return True
-        if value is not None:
-            self.names["_"] = value
-            text, error = await self._call(lambda: _value_text(value))
-            output.write(text if error is None else f"<its repr raised {type(error).__name__}>")
-            return error is not None
-        return False
+        if value is None:
+            return False
+        self.names["_"] = value
+        text, failure = await self._call(lambda: _value_text(value))
+        output.write(text if failure is None else f"The value cannot be shown:\n{failure}")
+        return failure is not None
 
     async def _on_loop(self, code: CodeType) -> Outcome:
         coroutine: Coroutine[Any, Any, Any] = eval(code, self.names)
@@ -101,7 +101,7 @@ class Console:
             try:
                 return await coroutine, None
             except BaseException as error:  # a SystemExit would end the server
-                return None, error
+                return None, _traceback_text(error)
 
         return await asyncio.get_running_loop().create_task(run(), context=self._context)
 
@@ -139,7 +139,7 @@ class _Thread:
             try:
                 outcome: Outcome = context.run(func), None
             except BaseException as error:
-                outcome = None, error
+                outcome = None, _traceback_text(error)
             self.is_busy = False
             with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(_finish, done, outcome)
@@ -190,9 +190,12 @@ def _value_text(value: Any) -> str:
 
 def _traceback_text(error: BaseException) -> str:
     """The traceback, from the console's own code on."""
-    found = traceback.TracebackException.from_exception(error, limit=-50)
-    for number, frame in enumerate(found.stack):
-        if frame.filename == FILE:
-            del found.stack[:number]
-            break
-    return clean("".join(found.format()), LIMIT)
+    try:
+        found = traceback.TracebackException.from_exception(error, limit=-50)
+        for number, frame in enumerate(found.stack):
+            if frame.filename == FILE:
+                del found.stack[:number]
+                break
+        return clean("".join(found.format()), LIMIT)
+    except Exception:
+        return f"{type(error).__name__}, whose traceback cannot be shown\n"

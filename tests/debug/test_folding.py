@@ -89,8 +89,10 @@ def traceback_of(program: Program, path: str, last: str) -> list[str]:
     program.wait_for("Press CTRL")
     assert program.url
     start = len(program.err)
+    pattern = f"^(  [|] )?{last}"
+    before = sum(bool(re.search(pattern, line)) for line in program.err)
     program.get(path)
-    program.wait_for(f"^(  [|] )?{last}")
+    program.wait_for(pattern, before + 1)
     return program.err[start:]
 
 

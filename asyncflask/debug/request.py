@@ -10,6 +10,7 @@ from inspect import unwrap
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from .. import _own_version
 from ..sessions import SecureCookieSessionInterface
 from .masking import HIDDEN, Mask
 from .source import definition_line
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 MAX_HEADERS = 64
 MAX_HEADER = 1_000  # characters of a header's value, and of the request line
 
-PACKAGES = ("asyncflask", "starlette", "werkzeug", "jinja2", "uvicorn", "hypercorn", "granian")
+PACKAGES = ("starlette", "werkzeug", "jinja2", "uvicorn", "hypercorn", "granian")
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,7 @@ def _versions(scope: Mapping[str, Any]) -> list[Value]:
         Value("Python", f"{platform.python_version()} ({platform.python_implementation()})"),
         Value("platform", platform.platform()),
     ]
+    rows.append(Value("asyncflask", _own_version))
     rows += [Value(name, found) for name in PACKAGES if (found := _version(name))]
     asgi = scope.get("asgi")
     if isinstance(asgi, Mapping):

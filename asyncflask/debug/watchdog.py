@@ -11,11 +11,12 @@ from asyncio import AbstractEventLoop
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import unwrap
 from linecache import getline
 from types import FrameType
 from typing import Any
 
-from .source import library_path
+from .source import definition_line, library_path
 
 #: Seconds after which a callback that is still at it is reported for the first time.
 STILL = 5.0
@@ -141,9 +142,9 @@ class Watchdog:
                 return _place(frame, scope)
             frame = frame.f_back
         # No code of the application. But what a view has returned may be large.
-        if innermost is None or id(innermost) in self._outside or scope is None or "endpoint" not in scope:
+        if innermost is None or id(innermost) in self._outside or scope is None:
             return None
-        return _place(innermost, scope)
+        return _place_of_view(scope)
 
     def _current_scope(self, loop: AbstractEventLoop) -> Mapping[str, Any] | None:
         task = asyncio.current_task(loop)
@@ -170,6 +171,13 @@ def _place(frame: FrameType, scope: Mapping[str, Any] | None) -> Place:
     if template is not None:  # it runs as Python code, with other lines
         line = template.get_corresponding_lineno(line)
     return Place(frame.f_code.co_filename, line, frame.f_code.co_qualname, scope)
+
+
+def _place_of_view(scope: Mapping[str, Any]) -> Place | None:
+    code = getattr(unwrap(scope["endpoint"]), "__code__", None) if callable(scope.get("endpoint")) else None
+    if code is None:
+        return None
+    return Place(code.co_filename, definition_line(code), code.co_qualname, scope)
 
 
 def describe(place: Place, seconds: float, has_ended: bool) -> str:

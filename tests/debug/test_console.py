@@ -180,6 +180,7 @@ def test_the_last_value_and_context_variables_stay(debugger: Debugger) -> None:
 def test_things_of_one_thread_can_be_used_again(debugger: Debugger) -> None:
     debugger.run("import sqlite3; db = sqlite3.connect(':memory:')")
     assert debugger.run("db.execute('SELECT 7').fetchone()") == "(7,)"
+    debugger.run("db.close()")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from asyncflask import Flask, Response, request
+from tests.lifecycle.loops import eventually
 from tests.lifecycle.server import APP_NAME, Closed, Server
 
 
@@ -97,6 +98,7 @@ def test_what_fails_after_the_response_is_logged(
         assert server.get(path).status == 200
         with server.connect() as client:
             client.request("GET", "/")
+        eventually(lambda: any(record.name == APP_NAME for record in caplog.records), "it is logged")
     records = [record for record in caplog.records if record.name == APP_NAME]
     assert [type(record.exc_info[1]) for record in records if record.exc_info] == [ValueError]
     assert (

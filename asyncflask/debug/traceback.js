@@ -48,6 +48,7 @@ class Console {
     this.place = place;
     this.frame = Number(place.dataset.frame);
     this.history = [];
+    this.position = 0;
     this.button = make("button", "", "Console");
     this.button.type = "button";
     this.button.addEventListener("click", () => this.open());
@@ -124,14 +125,21 @@ class Console {
     } else if (event.key === "Tab" && !event.shiftKey && /(^|\n)[ ]*$/.test(value) && !isOneLine) {
       event.preventDefault();
       this.input.setRangeText("    ", this.input.selectionStart, this.input.selectionEnd, "end");
-    } else if ((event.key === "ArrowUp" || event.key === "ArrowDown") && isOneLine) {
-      const position = this.position + (event.key === "ArrowUp" ? -1 : 1);
-      if (position < 0 || position > this.history.length) return;
-      event.preventDefault();
-      this.position = position;
-      this.input.value = this.history[position] || "";
+    } else if (event.key === "ArrowUp" && !value.slice(0, this.input.selectionStart).includes("\n")) {
+      if (this.recall(-1, event)) this.input.setSelectionRange(0, 0);
+    } else if (event.key === "ArrowDown" && !value.slice(this.input.selectionEnd).includes("\n")) {
+      this.recall(1, event);
     }
     this.input.rows = Math.min(this.input.value.split("\n").length, 12);
+  }
+
+  recall(step, event) {
+    const position = this.position + step;
+    if (!(position >= 0 && position <= this.history.length)) return false;
+    event.preventDefault();
+    this.position = position;
+    this.input.value = this.history[position] || "";
+    return true;
   }
 
   async submit() {

@@ -10,11 +10,11 @@ import ast
 import builtins
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from itertools import islice
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jinja2 import TemplateNotFound, TemplatesNotFound, UndefinedError
 from werkzeug.exceptions import BadRequestKeyError
@@ -22,11 +22,13 @@ from werkzeug.exceptions import BadRequestKeyError
 from .aside import Aside
 from .raised import walk
 from .source import columns_of, source_lines
-from .text import clean
+from .text import MAX_MESSAGE, clean
 
 if TYPE_CHECKING:
     from ..app import Flask
     from ..wrappers import Request
+
+T = TypeVar("T")
 
 MAX_CANDIDATES = 2_000
 MAX_FOLDERS = 20
@@ -51,10 +53,15 @@ class Hints:
 
         :param frame: the one that it was raised in.
         """
+        if isinstance(error, TemplateNotFound):
+            return clean(self._template_hint(error), MAX_MESSAGE)
+        return clean(self._try(lambda: self._hint(error, frame)) or "", MAX_MESSAGE)
+
+    def _try(self, func: Callable[[], T]) -> T | None:
         try:
-            return clean(self._aside.call(lambda: self._hint(error, frame)), 4_000)
+            return self._aside.call(func)
         except BaseException:  # what it is about has methods of its own; a hint is not worth an error
-            return ""
+            return None
 
     def _hint(self, error: BaseException, frame: FrameType | None) -> str:
         if isinstance(error, NameError):
@@ -67,8 +74,6 @@ class Hints:
             return self._form_hint(error)
         if isinstance(error, KeyError):
             return _key_hint(error)
-        if isinstance(error, TemplateNotFound):
-            return self._template_hint(error)
         if isinstance(error, UndefinedError):
             return _undefined_hint(error)
         return ""
@@ -85,19 +90,18 @@ class Hints:
         return f"{did_you_mean(error.args[0], names)} The client has sent: {listed}.".lstrip()
 
     def _template_hint(self, error: TemplateNotFound) -> str:
-        """For a template: the folders that were searched, and the name that comes nearest."""
+        """For a template: the name that comes nearest, and the folders that were searched."""
         if self.app is None:
             return ""
         names = error.templates if isinstance(error, TemplatesNotFound) else [error.name]
         loader: Any = self.app.jinja_env.loader
-        known = list(islice(loader.list_templates(), MAX_CANDIDATES)) if loader is not None else []
-        near = {did_you_mean(name, known): None for name in names if isinstance(name, str)}
-        lines = [hint for hint in near if hint]
-        lines += _nearest_by_file_name(names, known) if not lines else []
-        folders = _searched(loader)
+        # There may be many, and not every loader knows all that it has.
+        known = self._try(lambda: list(islice(loader.list_templates(), MAX_CANDIDATES)))
+        lines = self._try(lambda: _nearest_templates(names, known or [])) or []
+        folders = self._try(lambda: _searched(loader))
         if folders:
             lines += ["It was looked for in:", *(f"  {folder}" for folder in folders)]
-        if not known:
+        if known == []:
             lines.append("There are no templates in them.")
         return "\n".join(lines)
 
@@ -209,15 +213,17 @@ def _subscripted(frame: FrameType, line: int, instruction: int) -> Mapping[Any, 
     return value if isinstance(value, Mapping) else None
 
 
-def _nearest_by_file_name(names: Iterable[Any], known: list[str]) -> list[str]:
-    """A template of that name in another folder."""
-    for name in names:
-        if isinstance(name, str):
-            last = name.rpartition("/")[2]
-            for template in known:
-                if template.rpartition("/")[2] == last:
-                    return [f"Did you mean {template!r}?"]
-    return []
+def _nearest_templates(names: Iterable[Any], known: list[str]) -> list[str]:
+    """For names of templates: those that come near, or are in another folder."""
+    wanted = [name for name in names if isinstance(name, str)]
+    near = {did_you_mean(name, known): None for name in wanted}
+    lines = [hint for hint in near if hint]
+    for name in wanted if not lines else ():
+        last = name.rpartition("/")[2]
+        elsewhere = next((template for template in known if template.rpartition("/")[2] == last), None)
+        if elsewhere is not None:
+            return [f"Did you mean {elsewhere!r}?"]
+    return lines
 
 
 def _searched(loader: Any) -> list[str]:
@@ -229,5 +235,5 @@ def _searched(loader: Any) -> list[str]:
         of = "" if owner is None or not hasattr(owner, "import_name") else f"  ({owner.import_name})"
         for nested in getattr(one, "loaders", [one]):
             folders = getattr(nested, "searchpath", None)
-            lines += [f"{folder}{of}" for folder in folders or [f"{type(nested).__name__}{of}"]]
+            lines += [f"{folder}{of}" for folder in folders or [type(nested).__name__]]
     return lines[:MAX_FOLDERS]

@@ -139,6 +139,18 @@ def test_groups(program: Program) -> None:
     assert lines
 
 
+def test_websockets(program: Program) -> None:
+    from websockets.exceptions import WebSocketException
+    from websockets.sync.client import connect
+
+    with pytest.raises(WebSocketException):
+        connect(program.url.replace("http", "ws") + "/socket").recv()
+    program.wait_for("ValueError: in a websocket")
+    text = "\n".join(program.err)
+    assert re.search(r"\[\d+ frames of .*asyncflask\]\n  File .*app.py.*, in socket\n", text)
+    assert "asyncflask/middleware" not in text
+
+
 def test_production_logs_everything(caplog: pytest.LogCaptureFixture) -> None:
     app = Flask("production")
 

@@ -143,6 +143,11 @@ def test_a_template_that_is_not_there(app: Flask) -> None:
     assert hints(app, "GET", "/templates") == f"Did you mean 'index.html'?\n{searched}"
 
 
+def test_a_loader_that_does_not_know_what_it_has(app: Flask) -> None:
+    app.jinja_loader = jinja2.FunctionLoader(lambda name: None)  # type: ignore[misc]
+    assert hints(app, "GET", "/template?name=x") == f"It was looked for in:\n  FunctionLoader  ({APP_NAME})"
+
+
 def test_a_folder_of_templates_that_is_not_there(app: Flask, tmp_path: Path) -> None:
     empty = Flask(APP_NAME, root_path=str(tmp_path / "elsewhere"))
     empty.debug = True

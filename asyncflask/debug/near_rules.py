@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 from itertools import islice, zip_longest
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import escape
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 MAX_SHOWN = 6
 MAX_RULES = 1_000  # that are compared
 MAX_PATH = 200  # characters
+SECONDS = 0.05  # that comparing may take: nothing else runs meanwhile
 MAX_PARTS = 30  # between the slashes of a path
 CUTOFF = 0.6  # of 1.0, for a path that is the same
 
@@ -85,7 +87,10 @@ def rule_not_found(app: Flask, path: str) -> RuleNotFound:
 
 def _near(path: str, rules: Iterable[Rule]) -> Iterator[tuple[float, NearRule]]:
     parts = path.lstrip("/").split("/")
+    end = monotonic() + SECONDS
     for rule in rules:
+        if monotonic() > end:
+            return
         segments = rule.rule.lstrip("/").split("/")[:MAX_PARTS]
         score = _likeness(segments, parts[:MAX_PARTS])
         if score >= CUTOFF:

@@ -31,8 +31,6 @@ CONTEXTS = "asyncflask.debug_contexts"
 
 SECONDS = 10.0  # that writing a page may take, all of it
 
-_folding = FoldingFilter()
-
 
 class DebugMiddleware:
     """Answer an unhandled exception with its traceback, then raise it on.
@@ -58,6 +56,7 @@ class DebugMiddleware:
         self.flask = flask
         self.kept = KeptTracebacks()
         self.endpoint = ConsoleEndpoint(self.kept)
+        self._folding = FoldingFilter()
         self._timer: asyncio.TimerHandle | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,7 +108,7 @@ class DebugMiddleware:
         if self.flask is not None:
             loggers.append(self.flask.logger)
         for logger in loggers:
-            logger.addFilter(_folding)
+            logger.addFilter(self._folding)
         try:
             with watched(self.flask, scope):
                 await self.app(scope, receive, watched_send)
@@ -121,7 +120,7 @@ class DebugMiddleware:
             if self._timer is not None:
                 self._timer.cancel()
             for logger in loggers:
-                logger.removeFilter(_folding)
+                logger.removeFilter(self._folding)
 
     def _announce(self) -> None:
         """Tell the PIN, if there is something to unlock with it."""
@@ -153,7 +152,7 @@ class DebugMiddleware:
             options.update(console_url=url, secret=kept.secret, namespaces=kept.namespaces)
         try:
             text = await in_thread(partial(getattr(report, form.name), **options), SECONDS)
-        except TimeIsUp:
+        except (TimeIsUp, RuntimeError):  # or the system gives no more threads
             text, form = "The traceback took too long to write.\n", PLAIN
         else:
             if kept is not None:
@@ -181,5 +180,5 @@ def debug_layer(flask: Flask, layers: ASGIApp) -> DebugMiddleware:
 
 async def fold(report: Report) -> None:
     """Have the exception written with a short traceback by whoever logs it."""
-    with suppress(TimeIsUp):
+    with suppress(TimeIsUp, RuntimeError):
         remember(report.error, await in_thread(report.terminal, SECONDS))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -176,6 +177,18 @@ def test_an_exception_without_end_is_answered_and_does_not_hold_up_the_loop(
     assert b"took too long" in client.body
     assert turns > 5
     eventually(lambda: not debug_threads(), "the thread has ended")
+
+
+def test_a_system_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    error = ValueError("in the app")
+    for accept in (b"text/html", b"*/*"):
+        client = Client(failing(error), scope_of("/", (b"accept", accept)))
+        assert client.error is error
+        assert client.messages[0]["status"] == 500
 
 
 def test_head_gets_no_body() -> None:

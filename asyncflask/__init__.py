@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __version__ = "0.1.0.dev0"
 
+import os as _os
 import sys as _sys
 import typing as _t
 
@@ -100,6 +101,11 @@ if not _t.TYPE_CHECKING:  # for a type checker there are no such names
     # For `from asyncflask import *`, which would leave out what has not been imported yet.
     __all__ = [name for name in __dir__() if not name.startswith("_")]
 
+
+if _os.environ.get("ASYNCFLASK_DEBUG_STARTUP"):  # this is the reloader's child
+    from .debug.startup import report_startup as _report_startup
+
+    _report_startup()
 
 if _get_as_flask():
     from . import as_flask as as_flask

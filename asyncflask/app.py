@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from urllib.parse import quote
 
 from starlette.datastructures import URLPath
-from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError, HTTPException
+from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError, HTTPException, NotFound
 from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException
 from werkzeug.utils import redirect as _wz_redirect
 from werkzeug.wrappers import Response as BaseResponse
@@ -78,6 +78,7 @@ if TYPE_CHECKING:
 
     from .blueprints import Blueprint
     from .cli import AppGroup
+    from .middleware.debug import DebugMiddleware
     from .templating import Environment
     from .testing import FlaskClient, FlaskCliRunner
 
@@ -133,6 +134,8 @@ class Flask(Scaffold):
     before_first_request = LegacyAttribute()
     before_first_request_funcs = LegacyAttribute()
 
+    # What is around the layers in debug mode.
+    _debug_layer: DebugMiddleware | None = None
     # The state that `lifespan` has left in an application that this one is mounted in.
     _lent_state: Mapping[str, Any] | None = None
     # What signs sessions, and what it was made for; see `SecureCookieSessionInterface`.
@@ -234,12 +237,16 @@ class Flask(Scaffold):
                 self._got_first_request = True
             if self._lent_state is not None:
                 scope["state"] = {**scope.get("state", {}), **self._lent_state}
-            if self.config["DEBUG"]:
-                from .middleware.debug import DebugMiddleware
-
-                layers = DebugMiddleware(layers)
-            elif self._lent_state is None and self._replacement_of("asgi_app") is None:
+            if (
+                not self.config["DEBUG"]
+                and self._lent_state is None
+                and self._replacement_of("asgi_app") is None
+            ):
                 self._direct, self._direct_in = layers, observed.setup
+        if self.config["DEBUG"]:
+            from .middleware.debug import debug_layer  # debug mode
+
+            layers = debug_layer(self, layers)
         await layers(scope, receive, send)
 
     @property
@@ -735,9 +742,14 @@ class Flask(Scaffold):
         return run_sync(coroutine, self.worker_pool)
 
     def raise_routing_exception(self, request: Request) -> NoReturn:
-        """Raise what was wrong with the URL. In debug mode a redirect that loses a form is an error."""
+        """Raise what was wrong with the URL. In debug mode a redirect that loses a form is an error, and a
+        404 names the rules that come near."""
         error = request.routing_exception
         assert error is not None
+        if self.debug and type(error) is NotFound:
+            from .debug.near_rules import rule_not_found  # debug mode
+
+            raise rule_not_found(self, request.path)
         if self.debug and isinstance(error, RequestRedirect):
             from .debughelpers import refuse_to_lose_form  # debug mode
 

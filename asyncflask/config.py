@@ -274,6 +274,14 @@ DEFAULTS: Mapping[str, Any] = ImmutableDict(
         "TEMPLATES_AUTO_RELOAD": None,
         "MAX_COOKIE_SIZE": 4093,
         "PROVIDE_AUTOMATIC_OPTIONS": True,
+        # In debug mode: whether an exception that nobody has handled is shown in the browser.
+        "DEBUG_PAGE": True,
+        # In debug mode: whether code can be run in the frames of a traceback, with the PIN.
+        "DEBUG_CONSOLE": True,
+        # A URL that opens a file in an editor, such as "vscode://file/{file}:{line}".
+        "DEBUG_EDITOR_URL": None,
+        # Seconds that the event loop may be held up before it is logged in debug mode, None for any.
+        "DEBUG_SLOW_CALLBACK": 0.1,
         # Whether an async view is cancelled when its client goes away.
         "CANCEL_ON_DISCONNECT": True,
         # Seconds that a client may send nothing of a body.

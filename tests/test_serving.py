@@ -515,8 +515,10 @@ class TestReloader:
         self.edit(program, tmp_path / "app.py", "def index():", "def index(:")
         program.wait_for("SyntaxError")
         program.wait_for(r"^ \* The application ended with code 1; it starts again after the next change$")
-        assert program.get("/")[0] == 500
-        assert "terminal" in program.get("/x")[1]
+        status, body = program.get("/x")
+        assert status == 500
+        assert "def index(:" in body
+        assert "SyntaxError: " in body
         assert program.process.poll() is None
         self.edit(program, tmp_path / "app.py", "def index(:", "def index():")
         assert program.comes_to_serve("one"), program.output
@@ -553,7 +555,9 @@ class TestReloader:
         self.edit(program, tmp_path / "app.py", "app = ", "app = = ")
         program.wait_for("SyntaxError")
         program.wait_for("The application ended")
-        assert program.get("/")[0] == 500
+        status, body = program.get("/")
+        assert (status, body.count("\n")) == (500, 1)
+        assert "terminal" in body  # debug mode is off: nobody is shown the source
         self.edit(program, tmp_path / "app.py", "app = = ", "app = ")
         assert program.comes_to_serve("two"), program.output
         program.press_ctrl_c()

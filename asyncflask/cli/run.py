@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from ..debug.startup import reported
 from ..helpers import get_debug_flag
 from .certificates import CertParamType, _validate_key
 from .info import ScriptInfo, pass_script_info
@@ -90,7 +91,8 @@ def run_command(
         serving,  # uvicorn, which the other commands do without
     )
 
-    app = info.load_app()
+    with reported():
+        app = info.load_app()
     debug = get_debug_flag()
     cli.show_server_banner(debug, info.app_import_path)
     serving.run(

@@ -80,7 +80,9 @@ class Stack(Route):
         self.teardown = Teardown(self)
         flask = self.flask
         #: Whether there is nothing to do before the layers but to push the context.
-        self.begins_at_once = not (appcontext_pushed.has_receivers(flask) or may_wait_in_sync_code(flask))
+        self.begins_at_once = not (
+            flask.config["DEBUG"] or appcontext_pushed.has_receivers(flask) or may_wait_in_sync_code(flask)
+        )
         #: Whether a response that is complete can be sent without anything being torn down.
         self.ends_at_once = self.leads_on and not self.teardown.is_needed
         if not self.is_observed:

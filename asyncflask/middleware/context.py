@@ -141,7 +141,9 @@ class ContextMiddleware:
         except BaseException as failed:
             if error is not None and failed is not error:
                 failed.__context__ = error
-            raise
+            is_complete = error is None and response is SENT
+            if not (is_complete and _is_logged_only(self.flask, scope, failed)):
+                raise
         if ctx._lost and (
             not isinstance(error, Exception) or isinstance(error, ClientDisconnected | OSError)
         ):
@@ -157,13 +159,19 @@ class ContextMiddleware:
             return response  # type: ignore[no-any-return]
         _cv_app.reset(token)
         _inner_walk.set(walk)
+        is_complete = False
         try:
             await self._send(ctx, response, scope, receive, send)
+            is_complete = True
         except CancelledError:
             if not ctx._lost:
                 raise
         finally:
-            await response.aclose()
+            try:
+                await response.aclose()
+            except Exception as failed:
+                if not (is_complete and _is_logged_only(self.flask, scope, failed)):
+                    raise
         return None
 
     async def _receive_ahead(self, ctx: ServedContext) -> Response | None:
@@ -185,6 +193,8 @@ class ContextMiddleware:
         return None
 
     async def _begin(self, ctx: ServedContext) -> None:
+        if "asyncflask.debug_contexts" in ctx.request.scope:
+            ctx.request.scope["asyncflask.debug_contexts"].append(ctx)
         if may_wait_in_sync_code(self.flask):
             ctx._walk.is_bridged = True
         if ctx._shared is None:
@@ -221,6 +231,23 @@ class ContextMiddleware:
         await ctx._walk.to_loop()
         async with until_disconnect(ctx, receive, send) as connection:
             await response(scope, connection.receive, connection.send)
+
+
+def _is_logged_only(app: Flask, scope: Scope, error: BaseException) -> bool:
+    """Log what a function raised when the response was complete, unless a test wants to see it.
+
+    A server that is told of an exception closes the connection, on which the next request may be already.
+    """
+    if (
+        not isinstance(error, Exception)
+        or "asyncflask.client" in scope
+        or app.testing
+        or app.config["PROPAGATE_EXCEPTIONS"]
+    ):
+        return False
+    place = f"{scope['path']} [{scope['method']}]"
+    app.logger.error(f"Exception on {place}, after the response was sent", exc_info=error)
+    return True
 
 
 async def _answer_nobody(walk: Walk, send: Send) -> None:

@@ -56,6 +56,8 @@ class WebsocketMiddleware:
         outer = None if client is None else _cv_app.get(None)
         ctx._shared = None if outer is None or outer.app is not flask else outer.app_ctx
         _cv_app.set(ctx)
+        if "asyncflask.debug_contexts" in scope:
+            scope["asyncflask.debug_contexts"].append(ctx)
         walk.is_bridged = True  # an async context processor may be met at any time
 
         connection = WebsocketConnection(receive, send)

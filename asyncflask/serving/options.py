@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 
-# Options of Werkzeug's server that say nothing to an ASGI server, or (the debugger's) to this layer.
+# Options of Werkzeug's server that say nothing to uvicorn.
 MEANINGLESS = {
     "passthrough_errors",
     "processes",

@@ -18,6 +18,8 @@ from types import FrameType
 
 import watchfiles
 
+from ..debug.startup import StartupFile
+from ..typing import ASGIApp
 from .sources import Sources
 from .terminal import end, interrupt_blocked, restore_echo, say, stopping_signals
 
@@ -49,7 +51,8 @@ class Reloader:
     :param sources: what to watch.
     :param patience: seconds that a child gets to end, None for any time.
     :param failure_page: answers requests, inside of its ``with`` block, for a child that could not start;
-        else they would wait for the next change.
+        else they would wait for the next change. It is called with what is known about the failure.
+    :param is_failure_shown: whether that is more than that there was one, as in debug mode.
     """
 
     def __init__(
@@ -58,12 +61,14 @@ class Reloader:
         sources: Sources,
         *,
         patience: float | None,
-        failure_page: Callable[[], AbstractContextManager[None]],
+        failure_page: Callable[[ASGIApp], AbstractContextManager[None]],
+        is_failure_shown: bool = False,
     ) -> None:
         self.sock = sock
         self.sources = sources
         self.patience = patience
         self.failure_page = failure_page
+        self.startup = StartupFile(is_failure_shown)
         self.stopping = threading.Event()
         self.stopped_by: int | None = None
         self.child: subprocess.Popen[bytes] | None = None
@@ -78,6 +83,7 @@ class Reloader:
                     self.stop_child()
             finally:
                 self.stop_child()
+                self.startup.close()
         if self.stopped_by is None:
             sys.exit(0)
         end(self.stopped_by, previous)
@@ -104,7 +110,7 @@ class Reloader:
                 if code is not None and not failed:
                     failed = True
                     say(f" * The application ended with code {code}; it starts again after the next change")
-                    stack.enter_context(self.failure_page())
+                    stack.enter_context(self.failure_page(self.startup.failure()))
         return None
 
     def start_child(self) -> subprocess.Popen[bytes]:
@@ -113,11 +119,12 @@ class Reloader:
             IS_CHILD: "true",
             SOCKET_FD: str(self.sock.fileno()),
             PARENT_PID: str(os.getpid()),
+            **self.startup.environment(),
         }
         command = [sys.executable, *sys.orig_argv[1:]]
         self.sock.set_inheritable(True)
         # Until it can deal with Ctrl-C the child does not see it: it would print a traceback.
-        with interrupt_blocked():
+        with interrupt_blocked(), self.startup.inherited():
             child = subprocess.Popen(command, env=environment, close_fds=False)
         self.sock.set_inheritable(False)
         return child

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+from ..config import Config
 from ..typing import ASGIApp
 from .address import announce, clean_up, listen
 from .options import uvicorn_settings
@@ -30,6 +31,7 @@ def run(
     *,
     debug: bool = False,
     use_reloader: bool | None = None,
+    use_debugger: bool | None = None,
     extra_files: Iterable[str | os.PathLike[str]] | None = None,
     exclude_patterns: Iterable[str] | None = None,
     ssl_context: TLS | None = None,
@@ -49,7 +51,7 @@ def run(
     :param app: an ASGI application, or where to import one from: ``"module:app"``.
     :param host: host name, IPv4 or IPv6 address, or ``unix://path``.
     :param port: TCP port; 0 lets the system choose one.
-    :param debug: what `use_reloader` is when that is not given.
+    :param debug: what `use_reloader` and `use_debugger` are when they are not given.
     :param use_reloader: start the program again when a Python file changes. It is
         executed with the same arguments and with ``WERKZEUG_RUN_MAIN=true`` in
         the environment. Set ``WATCHFILES_FORCE_POLLING=1`` where the file system
@@ -60,6 +62,8 @@ def run(
         ``(certfile, keyfile)``, or a certificate made up for this run: ``"adhoc"``.
     :param certfile: the same as ``ssl_context=(certfile, keyfile)``.
     :param keyfile: may be left out when the key is in `certfile`.
+    :param use_debugger: show why the application did not start, while the reloader waits for a change; False
+        also keeps the debug page off.
     :param options: options of ``uvicorn.Config``. `proxy_headers` is off by
         default: as under Flask, forwarded headers count when the application asks
         for them. Those of Werkzeug's ``run_simple`` that mean nothing under ASGI
@@ -72,6 +76,10 @@ def run(
     """
     if use_reloader is None:
         use_reloader = debug
+    config = getattr(app, "config", None)
+    if isinstance(config, Config):
+        config["DEBUG_PAGE"] &= use_debugger is not False
+        config["DEBUG_CONSOLE"] &= options.get("use_evalex", True) is not False
     settings = uvicorn_settings(options)
     settings.setdefault("timeout_graceful_shutdown", RELOAD_GRACE if use_reloader else GRACE)
     if certfile is not None or keyfile is not None:
@@ -99,6 +107,7 @@ def run(
                 Sources(extra_files or (), exclude_patterns or ()),
                 patience=None if grace is None else grace + REST + 1,
                 failure_page=partial(failure_page, sock, settings, tls),
+                is_failure_shown=debug if use_debugger is None else use_debugger,
             ).run(on_started)
         else:
             serve(app, sock, settings, tls, on_started=on_started)

@@ -19,7 +19,7 @@ import uvicorn
 from uvicorn.config import LOGGING_CONFIG
 from uvicorn.logging import AccessFormatter, DefaultFormatter
 
-from ..typing import ASGIApp, Receive, Scope, Send
+from ..typing import ASGIApp
 from .reloader import is_running_from_reloader
 from .terminal import end, leave, say, stopping_signals
 
@@ -162,10 +162,13 @@ class Server(uvicorn.Server):
 
 @contextmanager
 def failure_page(
-    sock: socket.socket, settings: Mapping[str, Any], tls: ssl.SSLContext | None
+    sock: socket.socket, settings: Mapping[str, Any], tls: ssl.SSLContext | None, failure: ASGIApp
 ) -> Iterator[None]:
-    """Answer requests on that socket in the place of an application that could not start."""
-    server = Server(_config(_failed_to_start, {**settings, "lifespan": "off"}, tls))
+    """Answer requests on that socket in the place of an application that could not start.
+
+    :param failure: answers them, see `asyncflask.debug.startup.Failure`.
+    """
+    server = Server(_config(failure, {**settings, "lifespan": "off"}, tls))
     thread = threading.Thread(target=server.run, args=([sock.dup()],), daemon=True)
     thread.start()
     try:
@@ -173,13 +176,3 @@ def failure_page(
     finally:
         server.should_exit = True
         thread.join()
-
-
-async def _failed_to_start(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1011})
-        return
-    body = b"The application failed to start. The error is in the terminal; saving a file starts it again.\n"
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": 500, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

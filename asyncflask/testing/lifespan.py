@@ -27,7 +27,12 @@ class Lifespan:
     def start(self) -> None:
         """Run the startup. Raises what it raises."""
         state: dict[str, Any] = {}
-        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": state}
+        scope = {
+            "type": "lifespan",
+            "asgi": {"version": "3.0", "spec_version": "2.0"},
+            "state": state,
+            "asyncflask.client": None,  # no server's
+        }
         self._wait = prepare_call(self._app, self._loop, scope, self._receive, self._send)
         self._wait.start()
         self._wait.serve(lambda: self._startup_done)

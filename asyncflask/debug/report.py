@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from ..app import Flask
     from ..ctx import AppContext
 
-#: The application context and the request context of a request.
-
 
 class Report:
     """An exception and the request that it ended.
@@ -151,13 +149,17 @@ def _is_about_the_value(error: BaseException, view: CodeType) -> bool:
     """Whether an exception came from making a response of what the view had returned, and not from in it."""
     frames = [frame for frame, _, _ in walk(error.__traceback__)]
     makes_response = any(
-        frame.f_code.co_name == "make_response" and frame.f_globals.get("__name__") == _VALUES
+        frame.f_code.co_name in names and frame.f_globals.get("__name__") == f"{_PACKAGE}.{module}"
         for frame in frames
+        for module, names in _MAKING.items()
     )
     return makes_response and all(frame.f_code is not view for frame in frames)
 
 
-_VALUES = f"{__package__.partition('.')[0]}.wrappers.values"
+_PACKAGE = __package__.partition(".")[0]
+
+#: The functions that make a response of a view's value, by their modules.
+_MAKING = {"wrappers.values": ("make_response",), "json.provider": ("response_of",)}
 
 
 def _fallback(error: BaseException, failure: Exception) -> str:

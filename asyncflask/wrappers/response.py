@@ -286,6 +286,7 @@ class Response(ResponseBase):
     def call_on_close(self, func: Callable[[], Any]) -> Callable[[], Any]:
         """Call `func`, sync or async, once the response is sent or its client is gone."""
         self._on_close = [*self._on_close, func]
+        _ = self.headers  # it is no longer one that has nothing but a body, see `messages`
         return func
 
     def has_something_to_close(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from asyncflask import Flask, Response, request
+from asyncflask import Flask, Response, request, stream_with_context
 from tests.lifecycle.loops import eventually
 from tests.lifecycle.server import APP_NAME, Closed, Server
 
@@ -35,6 +35,7 @@ def make_app(debug: bool) -> Flask:
         return None
 
     @app.get("/stream")
+    @stream_with_context
     def stream() -> Iterator[str]:
         yield "chunk"
 

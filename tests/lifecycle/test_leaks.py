@@ -735,3 +735,20 @@ def test_the_test_client_leaves_nothing() -> None:
     gc.collect()
     eventually(lambda: len(closed) == 10, "the forgotten streams are closed")
     eventually(lambda: len(set(threading.enumerate()) - before) <= WORKER_THREADS, "no threads pile up")
+
+
+@pytest.mark.parametrize("kind", ["text", "bytes", "JSON"])
+def test_a_function_to_call_on_close_of_a_plain_response_is_called(kind: str) -> None:
+    app = Flask(APP_NAME, static_folder=None)
+    closed: list[str] = []
+
+    @app.get("/")
+    async def view() -> Response:
+        values: dict[str, Any] = {"text": "text", "bytes": b"bytes", "JSON": {"a": 1}}
+        response = app.make_response(values[kind])
+        response.call_on_close(lambda: closed.append("closed"))
+        return response
+
+    with Server(app) as server:
+        assert server.get("/").status == 200
+        eventually(lambda: closed == ["closed"], "it is called")

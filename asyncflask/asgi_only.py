@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from inspect import signature
 from typing import Any
+from weakref import proxy
 
 from .typing import ASGIApp, Receive, Scope, Send
 
@@ -42,8 +43,9 @@ def require_asgi(cls: type, asgi_call: Callable[..., Any]) -> None:
 def coroutine_function(app: ASGIApp) -> ASGIApp:
     """What servers find when they ask whether an application's ``__call__`` is a coroutine function, and with
     that an ASGI 3 application. The method itself is none: it would only await another."""
+    referred: ASGIApp = proxy(app)  # or the application, which has the function, would keep itself alive
 
     async def __call__(scope: Scope, receive: Receive, send: Send) -> None:
-        await app(scope, receive, send)
+        await referred(scope, receive, send)
 
     return __call__

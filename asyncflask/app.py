@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from .blueprints import Blueprint
+    from .channels import Channels
     from .cli import AppGroup
     from .templating import Environment
     from .testing import FlaskClient, FlaskCliRunner
@@ -134,6 +135,8 @@ class Flask(Scaffold):
             "BACKGROUND_TASK_SHUTDOWN_TIMEOUT": 5.0,
             # The largest number of threads for sync callables.
             "WORKER_THREADS": 40,
+            # Where channels are: None in the memory of this process, or "redis://...".
+            "CHANNELS_URL": None,
         }
     )
 
@@ -388,7 +391,7 @@ class Flask(Scaffold):
         """Whether anything is to be done when the server starts or ends."""
         return bool(
             self._lifespan or self.before_serving_funcs or self.after_serving_funcs or self.while_serving_gens
-        ) or bool(self.mounts)
+        ) or bool(self.mounts or self.config["CHANNELS_URL"])
 
     @setupmethod
     def before_serving(self, f: F) -> F:
@@ -421,6 +424,14 @@ class Flask(Scaffold):
         :param args: for it, as are `kwargs`.
         """
         self.background_tasks.add(partial(func, *args, **kwargs))
+
+    @lazy
+    def channels(self) -> Channels:
+        """What is published under a name goes to all who listen to it, see `asyncflask.channels`."""
+        from .channels import Channels
+
+        # setdefault: all threads are to get the same.
+        return cast("Channels", self.__dict__.setdefault("channels", Channels(self)))
 
     async def _stop_worker_pool(self) -> None:
         pool = self.__dict__.pop("worker_pool", None)

@@ -29,6 +29,9 @@ async def serving(app: Flask) -> AsyncIterator[Mapping[str, Any] | None]:
     state: dict[str, Any] = {}
     async with AsyncExitStack() as stack:
         stack.push_async_callback(app._stop_worker_pool)
+        stack.push_async_callback(_channels, app, "close")
+        if app.config["CHANNELS_URL"]:
+            app.channels.prepare()
         if app._lifespan is not None:
             left = await _entered(stack, app, app._lifespan(app))
             state.update(left or {})
@@ -44,7 +47,14 @@ async def serving(app: Flask) -> AsyncIterator[Mapping[str, Any] | None]:
         for generator_function in app.while_serving_gens:
             await _entered(stack, app, _generator(app, generator_function))
         stack.push_async_callback(app.background_tasks.finish)
+        stack.push_async_callback(_channels, app, "end")  # tasks that listen are not to be waited for
         yield state
+
+
+async def _channels(app: Flask, what: str) -> None:
+    """Call a method of the channels, if there are any."""
+    if "channels" in app.__dict__:
+        await getattr(app.channels, what)()
 
 
 async def _entered(stack: AsyncExitStack, app: Flask, manager: Any) -> Any:

@@ -111,6 +111,23 @@ def test_closing_publishes_what_is_to_be_published(shared_redis: RedisServer) ->
     run(main())
 
 
+def test_who_is_there_when_the_loop_ends_is_not_there_afterwards(shared_redis: RedisServer) -> None:
+    app = new_app(shared_redis.url, prefix="ending")
+
+    async def stay() -> None:
+        async with app.channels.presence("a").track("Ada"):
+            await asyncio.sleep(60)
+
+    async def main(number: int) -> Any:
+        staying = [asyncio.create_task(stay()) for _ in range(number)]
+        await asyncio.sleep(0.1)
+        assert all(not task.done() for task in staying)
+        return await app.channels.presence("a").list()
+
+    assert run(main(3)) == {"Ada": [None] * 3}
+    assert run(main(0)) == {}
+
+
 # -- connections that break --
 
 

@@ -15,6 +15,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from ..errors import ChannelsUnavailable
 from ..hub import Hub, Subscriber
 from ..loops import spawn
 from ..message import START, Message, Order, id_of, order_of
@@ -29,6 +30,9 @@ T = TypeVar("T")
 
 #: Seconds after which connections are closed that nobody uses.
 LINGER = 10.0
+
+#: Seconds between two looks whether somebody still uses them, when the loop ends.
+GRACE = 0.01
 
 #: Streams in one command.
 CHUNK = 200
@@ -93,6 +97,7 @@ class Link:
         )
         self._epoch = b""
         self._asking = 0
+        self._has_closed = False
         self._was_used = True
         self._keeper: Task[None] = spawn(self._keep())
 
@@ -112,10 +117,21 @@ class Link:
             while is_used:
                 await asyncio.sleep(LINGER)
                 is_used = self._is_used()
+        except asyncio.CancelledError:
+            await self._outlast_others()
+            raise
+        finally:
             self._on_idle(self)
-        finally:  # also when the loop ends
+            self._has_closed = True
             with suppress(RedisError, OSError):
                 await self._client.aclose()
+
+    async def _outlast_others(self) -> None:
+        """The loop ends: all tasks are cancelled, and some of them have something to say at their end."""
+        end = asyncio.get_running_loop().time() + self._settings.timeout
+        await asyncio.sleep(GRACE)
+        while self._asking and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(GRACE)
 
     def _is_used(self) -> bool:
         was_used, self._was_used = self._was_used, False
@@ -138,6 +154,8 @@ class Link:
 
         :raises ChannelsUnavailable: when it stays away, or refuses.
         """
+        if self._has_closed:
+            raise ChannelsUnavailable("The connections to Redis are closed: the server ends.")
         self._was_used = True
         self._asking += 1
         patience = Patience()

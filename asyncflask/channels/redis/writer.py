@@ -95,7 +95,8 @@ class Writer:
             except Exception as error:
                 is_repeated = True
                 batch = _give_up(batch, error)
-                await patience.wait()
+                if batch:
+                    await patience.wait()
             else:
                 for draft, id in zip(batch, ids, strict=True):
                     _settle(draft.published, id)

@@ -128,10 +128,10 @@ class Link:
 
     async def _outlast_others(self) -> None:
         """The loop ends: all tasks are cancelled, and some of them have something to say at their end."""
-        end = asyncio.get_running_loop().time() + self._settings.timeout
-        await asyncio.sleep(GRACE)
-        while self._asking and asyncio.get_running_loop().time() < end:
+        for _ in range(int(self._settings.timeout / GRACE)):
             await asyncio.sleep(GRACE)
+            if not self._asking:
+                return
 
     def _is_used(self) -> bool:
         was_used, self._was_used = self._was_used, False

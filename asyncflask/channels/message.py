@@ -16,7 +16,7 @@ from .errors import InvalidName
 Order = tuple[int, int]
 
 START: Order = (0, 0)
-_ID = re.compile(r"(\d{1,20})(?:-(\d{1,20}))?", re.ASCII)
+_ID = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
 _LAST = 2**64 - 1
 
 
@@ -90,12 +90,14 @@ def id_of(order: Order) -> str:
 
 
 def order_of(id: str) -> Order:
-    """An id as something to compare. The ``-0`` may be left out.
+    """An id as something to compare; ``"0"`` is the beginning of all.
 
     :raises InvalidName: when it is none.
     """
+    if id == "0":
+        return START
     found = _ID.fullmatch(id) if isinstance(id, str) else None
-    order = (int(found[1]), int(found[2] or 0)) if found else None
+    order = (int(found[1]), int(found[2])) if found else None
     if order is None or max(order) > _LAST:
         shown = f"{id[:40]}..." if isinstance(id, str) and len(id) > 40 else id
         raise InvalidName(f"{shown!r} is no id of a message: it looks like '1700000000000-0'.")

@@ -438,7 +438,8 @@ def test_names(app: Flask, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "id", ["", "x", "1-", "-1", "1-x", "1-1-1", "1" * 5000, f"{2**64}-0", f"0-{2**64}", "\u0661", 5, b"1"]
+    "id",
+    ["", "x", "1", "1-", "-1", "1-x", "1-1-1", "1" * 5000, f"{2**64}-0", f"0-{2**64}", "\u0661", 5, b"1"],
 )
 def test_what_is_no_id(app: Flask, id: Any) -> None:
     async def main() -> None:

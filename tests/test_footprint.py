@@ -17,6 +17,7 @@ ROOT = Path(asyncflask.__file__).parents[1]
 #: What an application without templates, commands and tracebacks has no use for when it serves.
 UNNEEDED = {
     "asyncflask.as_flask",
+    "asyncflask.channels",
     "asyncflask.check",
     "asyncflask.cli",
     "asyncflask.debug",
@@ -43,6 +44,7 @@ UNNEEDED = {
     "importlib.metadata",
     "jinja2",
     "multiprocessing",
+    "redis",
     "starlette.testclient",
     "sysconfig",
     "uvicorn",

@@ -65,7 +65,8 @@ class MemoryBackend(Backend):
         self._hubs = PerLoop(lambda: Hub(self._settings.max_names))
 
     def publish(self, name: str, payload: bytes) -> Future[Order]:
-        published = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        published: Future[Order] = loop.create_future()
         with self._lock:
             milliseconds = time_ns() // 1_000_000
             last, count = self._last  # ids grow, also when the clock goes back
@@ -73,7 +74,8 @@ class MemoryBackend(Backend):
             message = Message(name, self._last, payload, self._loads)
             self._keep(message)
             self._call(name, partial(_put, message))
-        published.set_result(message.order)
+        # Not at once: who publishes one message after the other is to let others read them.
+        loop.call_soon(_settle, published, message.order)
         return published
 
     def _keep(self, message: Message) -> None:
@@ -189,6 +191,11 @@ class MemoryBackend(Backend):
     async def close(self) -> None:
         self.end()
         self._hubs.pop()
+
+
+def _settle(published: Future[Order], order: Order) -> None:
+    if not published.done():
+        published.set_result(order)
 
 
 def _put(message: Message, hub: Hub, name: str) -> None:

@@ -7,6 +7,7 @@ import logging
 from asyncio import Event, Task
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from itertools import count
 from typing import Any
 
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -22,6 +23,10 @@ from .trouble import Patience
 #: Seconds between two questions whether Redis is there, when there is nothing to hear. It has as long to
 #: answer.
 PING = 10.0
+
+#: Messages that are handed over before those who listen have a chance to read them, or all of their buffers
+#: would be full, and each of them would read on by itself in the history.
+BURST = 16
 
 #: Names in one command.
 CHUNK = 500
@@ -164,11 +169,12 @@ class Reader:
         self._is_up = True
         self._confirmed.set()
         patience.reset()
-        for channel, data in early:
-            self._take(channel, data)
-        while True:
-            for channel, data in self._messages(await connection.read_response()):
+        for number in count():
+            if number % BURST == BURST - 1:
+                await asyncio.sleep(0)
+            for channel, data in early or self._messages(await connection.read_response()):
                 self._take(channel, data)
+            early = []
 
     def _messages(self, reply: Any) -> list[tuple[bytes, bytes]]:
         """The message that a reply is, if it is one."""
@@ -188,6 +194,8 @@ class Reader:
         async for page in self._missed({name: topic.last for name, topic in self._hub.topics.items()}):
             for name in page.gaps:
                 self._hub.lose(name)
-            for message in page.messages:
+            for number, message in enumerate(page.messages):
+                if number % BURST == BURST - 1:
+                    await asyncio.sleep(0)
                 self._hub.put(message)
         self._hub.ring_all()

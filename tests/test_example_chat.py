@@ -457,10 +457,12 @@ def test_nothing_is_lost_when_a_process_crashes(redis_url: str, tmp_path: Path) 
         async def main() -> None:
             async with everybody(people):
                 talking = [asyncio.create_task(talk(person, 100, pause=0.02)) for person in people]
-                for _ in range(2):
+                for number in range(2):
                     await asyncio.sleep(0.3)
+                    await people[0].until(lambda number=number: people[0].connections == number + 1)
                     await asyncio.to_thread(first.stop, signal.SIGKILL)
                     await asyncio.to_thread(first.start)
+                await people[0].until(lambda: people[0].connections == 3)
                 await asyncio.gather(*talking)
                 for person in people:
                     await person.until(lambda person=person: len(person.messages) >= 400)
@@ -572,6 +574,7 @@ def test_a_flood_ends_when_its_author_goes_away(tmp_path: Path) -> None:
                         async with asyncio.timeout(1):
                             while True:
                                 await flood.send(json.dumps({"text": "x" * 1900, "key": ""}))
+                                await asyncio.sleep(0)  # or it would go on for as long as it can send
                     flood.transport.abort()
                 await bob.say("Hello")
                 await bob.until(lambda: "Hello" in bob.texts)

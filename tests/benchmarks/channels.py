@@ -1,7 +1,7 @@
 """What channels cost: messages per second, latency, and CPU time in each process of a cluster.
 
-``python -m tests.benchmarks.channels`` starts a Redis server of its own and processes that listen. All are on the
-same machine, and share its cores: the CPU time per message is what can be carried over to others.
+``python -m tests.benchmarks.channels`` starts a Redis server of its own and processes that listen. All are on
+the same machine, and share its cores: the CPU time per message is what can be carried over to others.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import statistics
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable
 from typing import Any
 
 from asyncflask import Flask
@@ -60,8 +61,7 @@ class Listeners:
 
     async def start(self) -> None:
         self._tasks = [asyncio.create_task(self._listen(number)) for number in range(self.number)]
-        while self._ready < self.number:
-            await asyncio.sleep(0.01)
+        await self._until(lambda: self._ready == self.number)
         self._cpu = time.process_time()
 
     async def _listen(self, number: int) -> None:
@@ -73,7 +73,12 @@ class Listeners:
                     self.latencies.append(time.time() - float(message.data.partition(" ")[0]))
 
     async def until(self, heard: int) -> None:
-        while self.heard < heard:
+        await self._until(lambda: self.heard == heard)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while True:
+            if condition():
+                return
             await asyncio.sleep(0.001)
 
     def figures(self) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import gc
 import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -396,6 +398,43 @@ def test_closing_ends_the_iteration(app: Flask) -> None:
             waiting.cancel()
 
     run(main())
+
+
+def test_no_reference_cycle_is_left(make_app: MakeApp) -> None:
+    """Neither of a subscription that has ended, nor of one that was too slow, nor of a visit."""
+    app = make_app(history=5, buffer=2)
+
+    async def use() -> list[weakref.ref[Any]]:
+        async with (
+            app.channels.subscribe("a") as messages,
+            app.channels.subscribe("a", when_full="disconnect") as other,
+            app.channels.presence("a").track("Ada") as visit,
+        ):
+            watching = app.channels.presence("a").watch()
+            await anext(watching)
+            await watching.aclose()
+            for number in range(10):
+                await app.channels.publish("a", number)
+            await take(messages, 2)
+            for each in (messages, other):
+                with pytest.raises(SlowReader):
+                    await anext(each)
+            waiting = asyncio.create_task(anext(app.channels.subscribe("b")))
+            await asyncio.sleep(0.01)
+            waiting.cancel()
+            return [weakref.ref(messages), weakref.ref(other), weakref.ref(visit)]
+
+    async def main() -> None:
+        left = await use()
+        await asyncio.sleep(0.1)
+        assert [each() for each in left] == [None, None, None]
+
+    gc.collect()
+    gc.disable()
+    try:
+        run(main())
+    finally:
+        gc.enable()
 
 
 # -- limits --

@@ -391,7 +391,7 @@ class Flask(Scaffold):
         """Whether anything is to be done when the server starts or ends."""
         return bool(
             self._lifespan or self.before_serving_funcs or self.after_serving_funcs or self.while_serving_gens
-        ) or bool(self.mounts or self.config["CHANNELS_URL"])
+        ) or bool(self.mounts or self.config.get("CHANNELS_URL"))
 
     @setupmethod
     def before_serving(self, f: F) -> F:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from inspect import isasyncgenfunction, isgeneratorfunction
@@ -30,7 +31,7 @@ async def serving(app: Flask) -> AsyncIterator[Mapping[str, Any] | None]:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(app._stop_worker_pool)
         stack.push_async_callback(_channels, app, "close")
-        if app.config["CHANNELS_URL"]:
+        if app.config.get("CHANNELS_URL"):
             app.channels.prepare()
         if app._lifespan is not None:
             left = await _entered(stack, app, app._lifespan(app))
@@ -52,9 +53,11 @@ async def serving(app: Flask) -> AsyncIterator[Mapping[str, Any] | None]:
 
 
 async def _channels(app: Flask, what: str) -> None:
-    """Call a method of the channels, if there are any."""
-    if "channels" in app.__dict__:
-        await getattr(app.channels, what)()
+    """Call a method of the channels, if they are in use and nobody has put something else in their place."""
+    module = sys.modules.get("asyncflask.channels")
+    channels = app.__dict__.get("channels")
+    if module is not None and isinstance(channels, module.Channels):
+        await getattr(channels, what)()
 
 
 async def _entered(stack: AsyncExitStack, app: Flask, manager: Any) -> Any:

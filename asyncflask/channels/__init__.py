@@ -86,7 +86,7 @@ class Channels:
         :raises ModuleNotFoundError: when the package redis is needed, and not installed.
         """
         if self._backend is None:
-            self.__dict__.setdefault("_backend", self._make_backend(self._app.config["CHANNELS_URL"]))
+            self.__dict__.setdefault("_backend", self._make_backend(self._app.config.get("CHANNELS_URL")))
         return cast(Backend, self._backend)
 
     @backend.setter

@@ -18,7 +18,16 @@ class ChannelsUnavailable(ServiceUnavailable):
 
     A message whose publishing ends like this may have been published all the same: when the connection
     breaks in the middle, only Redis knows.
+
+    :param reason: why. It is for the log: addresses are not for a client to know.
     """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class MessagesLost(Exception):

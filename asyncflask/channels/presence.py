@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from secrets import token_hex
@@ -23,8 +22,6 @@ PAUSE = 0.05
 #: Those who are there: what is told of each, by key. One who is there twice, in two windows for example, has
 #: two.
 People = dict[str, list[Any]]
-
-logger = logging.getLogger(__name__)
 
 
 class Visit:
@@ -99,9 +96,9 @@ class Presence:
         """Who is there, at once and whenever that has changed. Those who watch the same name on one event
         loop look together, and no more often than is needed. While Redis is away nothing is new."""
         watches = self._channels.watches.get()
-        if self._set not in watches:
-            watches[self._set] = Watch(self._channels, self._set)
-        watch = watches[self._set]
+        watch = watches.get(self._set)
+        if watch is None or watch.has_ended:
+            watch = watches[self._set] = Watch(self._channels, self._set)
         watch.begin()
         try:
             seen: list[bytes] | None = None
@@ -113,8 +110,8 @@ class Presence:
                 else:
                     await changed.wait()
         finally:
-            if watch.leave():
-                watches.pop(self._set, None)
+            if watch.leave() and watches.get(self._set) is watch:
+                del watches[self._set]
 
     def encode(self, visit: Sequence[Any]) -> bytes:
         data = self._channels.dumps(visit).encode(errors="replace")
@@ -167,9 +164,8 @@ class Rounds:
             for key in list(self._visits):
                 try:
                     await self._renew(key, seconds)
-                except ChannelsUnavailable as error:
-                    logger.warning("Who is there cannot be said: %s", error.description)
-                    break
+                except ChannelsUnavailable:
+                    break  # which is logged
 
     async def _renew(self, key: str, seconds: float) -> None:
         there = self._members(key)
@@ -220,8 +216,8 @@ class Watch:
                     await self._channels.backend.subscribe(self, [self._key])
                     is_subscribed = True
                 members = sorted(await self._channels.backend.members(self._key))
-            except ChannelsUnavailable as error:
-                logger.warning("Who is there is not known: %s", error.description)
+            except ChannelsUnavailable:
+                pass  # which is logged
             else:
                 if members != self.members:
                     self.members = members

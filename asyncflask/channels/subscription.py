@@ -124,6 +124,8 @@ class Subscription:
         :raises ValueError: when they become too many.
         """
         new = [name for name in check_names(names, len(self._names)) if name not in self._names]
+        if not new:
+            return
         self._names += new
         try:
             await self._backend.subscribe(self, new)

@@ -688,3 +688,54 @@ def test_groups(app: Flask) -> None:
         assert await group.names() == []
 
     run(main())
+
+
+# -- the application --
+
+
+def test_the_lifespan_ends_subscriptions_and_tasks_that_listen(app: Flask) -> None:
+    """A task in the background that listens for ever is not what the server's end has to wait for."""
+    heard: list[Any] = []
+    order: list[str] = []
+
+    @app.before_serving
+    async def listen() -> None:
+        app.add_background_task(work)
+
+    async def work() -> None:
+        async with app.channels.subscribe("a") as messages:
+            heard.append("ready")
+            async for message in messages:
+                heard.append(message.data)
+        order.append("task")
+
+    @app.after_serving
+    async def say_goodbye() -> None:
+        await app.channels.publish("a", "goodbye")
+        order.append("after_serving")
+
+    async def main() -> float:
+        async with app.lifespan_context():
+            await eventually(lambda: heard)
+            await app.channels.publish("a", 1)
+            await eventually(lambda: heard == ["ready", 1])
+            started = asyncio.get_running_loop().time()
+        assert len(asyncio.all_tasks()) == 2
+        return asyncio.get_running_loop().time() - started
+
+    assert run(main()) < 2
+    assert order == ["task", "after_serving"]
+    assert [message.data for message in app.channels.history("a")] == [1, "goodbye"]
+
+
+def test_something_else_of_that_name_is_let_alone() -> None:
+    """An application that has an attribute `channels` of its own."""
+    app = Flask("own")
+    app.channels = ["BBC"]  # type: ignore[assignment]
+
+    @app.before_serving
+    async def begin() -> None:
+        pass
+
+    with app.test_client():
+        assert app.channels == ["BBC"]

@@ -112,6 +112,7 @@ class Reader:
             try:
                 async with asyncio.timeout(self._timeout):
                     await connection.connect()
+                self._has_heard = False
                 self._told.clear()
                 self._unconfirmed.clear()
                 await first_of(self._tell(connection), self._hear(connection, was_up, patience))
@@ -127,16 +128,22 @@ class Reader:
 
     async def _tell(self, connection: Any) -> None:
         """Tell Redis to which names to listen, until they are none, and ask now and then if it is there."""
+        loop = asyncio.get_running_loop()
+        next_ping = loop.time() + PING
         while self._hub.topics:
             self._changed.clear()
             wanted = self._hub.topics.keys()
             await self._send(connection, "UNSUBSCRIBE", self._told - wanted)
             await self._send(connection, "SUBSCRIBE", wanted - self._told)
             try:
-                async with asyncio.timeout(PING):
+                async with asyncio.timeout_at(next_ping):
                     await self._changed.wait()
             except TimeoutError:
-                await self._ping(connection)
+                if not self._has_heard:
+                    raise RedisConnectionError(f"Redis has not answered for {PING:g} seconds.") from None
+                self._has_heard = False
+                next_ping = loop.time() + PING
+                await connection.send_command("PING")
 
     async def _send(self, connection: Any, command: str, names: set[str]) -> None:
         listed = list(names)
@@ -149,15 +156,6 @@ class Reader:
             else:
                 self._told.difference_update(chunk)
             await connection.send_command(command, *channels)
-
-    async def _ping(self, connection: Any) -> None:
-        self._has_heard = False
-        await connection.send_command("PING")
-        end = asyncio.get_running_loop().time() + PING
-        while not self._has_heard:
-            if asyncio.get_running_loop().time() > end:
-                raise RedisConnectionError(f"Redis has not answered for {PING:g} seconds.")
-            await asyncio.sleep(PING / 20)
 
     async def _hear(self, connection: Any, was_up: bool, patience: Patience) -> None:
         """Hand over what Redis sends; after a break first what was missed."""
@@ -192,6 +190,7 @@ class Reader:
     async def _catch_up(self) -> None:
         self._hub.go_back(await self._now())
         async for page in self._missed({name: topic.last for name, topic in self._hub.topics.items()}):
+            self._has_heard = True
             for name in page.gaps:
                 self._hub.lose(name)
             for number, message in enumerate(page.messages):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from random import uniform
 
 from redis.exceptions import AuthenticationError, ReadOnlyError
@@ -10,6 +11,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from ..errors import ChannelsUnavailable
+
+logger = logging.getLogger(__name__)
 
 _TROUBLE = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, OSError, TimeoutError)
 
@@ -37,7 +40,8 @@ def is_trouble(error: BaseException | None) -> bool:
 
 
 def unavailable(error: BaseException | None) -> ChannelsUnavailable:
-    """The exception for who has asked for something."""
+    """The exception for who has asked for something; why is logged, for a client is not told."""
     what = "is not to be reached" if is_trouble(error) else "has refused"
     why = f": {error}".rstrip(".") if str(error or "") else ""
+    logger.warning("Redis %s%s", what, why)
     return ChannelsUnavailable(f"Redis {what}{why}.")

@@ -30,7 +30,7 @@ async def serving(app: Flask) -> AsyncIterator[Mapping[str, Any] | None]:
     state: dict[str, Any] = {}
     async with AsyncExitStack() as stack:
         stack.push_async_callback(app._stop_worker_pool)
-        stack.push_async_callback(_channels, app, "close")
+        stack.push_async_callback(channels, app, "close")
         if app.config.get("CHANNELS_URL"):
             app.channels.prepare()
         if app._lifespan is not None:
@@ -48,16 +48,16 @@ async def serving(app: Flask) -> AsyncIterator[Mapping[str, Any] | None]:
         for generator_function in app.while_serving_gens:
             await _entered(stack, app, _generator(app, generator_function))
         stack.push_async_callback(app.background_tasks.finish)
-        stack.push_async_callback(_channels, app, "end")  # tasks that listen are not to be waited for
+        stack.push_async_callback(channels, app, "end")  # tasks that listen are not to be waited for
         yield state
 
 
-async def _channels(app: Flask, what: str) -> None:
+async def channels(app: Flask, what: str) -> None:
     """Call a method of the channels, if they are in use and nobody has put something else in their place."""
     module = sys.modules.get("asyncflask.channels")
-    channels = app.__dict__.get("channels")
-    if module is not None and isinstance(channels, module.Channels):
-        await getattr(channels, what)()
+    there = app.__dict__.get("channels")
+    if module is not None and isinstance(there, module.Channels):
+        await getattr(there, what)()
 
 
 async def _entered(stack: AsyncExitStack, app: Flask, manager: Any) -> Any:

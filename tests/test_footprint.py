@@ -23,6 +23,7 @@ UNNEEDED = {
     "asyncflask.debug",
     "asyncflask.debughelpers",
     "asyncflask.greenlets",
+    "asyncflask.health",
     "asyncflask.json.fast",
     "asyncflask.legacy",
     "asyncflask.middleware.debug",

@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from .blueprints import Blueprint
+    from .channels import Channels
     from .cli import AppGroup
     from .middleware.debug import DebugMiddleware
     from .templating import Environment
@@ -342,7 +343,7 @@ class Flask(Scaffold):
         """Whether anything is to be done when the server starts or ends."""
         return bool(
             self._lifespan or self.before_serving_funcs or self.after_serving_funcs or self.while_serving_gens
-        ) or bool(self.mounts)
+        ) or bool(self.mounts or self.config.get("CHANNELS_URL"))
 
     @setupmethod
     def before_serving(self, f: F) -> F:
@@ -375,6 +376,14 @@ class Flask(Scaffold):
         :param args: for it, as are `kwargs`.
         """
         self.background_tasks.add(partial(func, *args, **kwargs))
+
+    @lazy
+    def channels(self) -> Channels:
+        """What is published under a name goes to all who listen to it, see `asyncflask.channels`."""
+        from .channels import Channels  # few have any
+
+        # setdefault: all threads are to get the same.
+        return cast("Channels", self.__dict__.setdefault("channels", Channels(self)))
 
     @lazy
     def worker_pool(self) -> WorkerPool:

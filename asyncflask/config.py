@@ -282,6 +282,8 @@ DEFAULTS: Mapping[str, Any] = ImmutableDict(
         "DEBUG_EDITOR_URL": None,
         # Seconds that the event loop may be held up before it is logged in debug mode, None for any.
         "DEBUG_SLOW_CALLBACK": 0.1,
+        # Where channels are: None in the memory of this process, or "redis://...".
+        "CHANNELS_URL": None,
         # Whether an async view is cancelled when its client goes away.
         "CANCEL_ON_DISCONNECT": True,
         # Seconds that a client may send nothing of a body.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from inspect import isasyncgenfunction, isgeneratorfunction
@@ -32,6 +33,9 @@ async def serving(app: Flask) -> AsyncIterator[Mapping[str, Any] | None]:
     state: dict[str, Any] = {}
     async with AsyncExitStack() as stack:
         stack.push_async_callback(_stop_worker_pool, app)
+        stack.push_async_callback(channels, app, "close")
+        if app.config.get("CHANNELS_URL"):
+            app.channels.prepare()
         if app._lifespan is not None:
             left = await _entered(stack, app, app._lifespan(app))
             state.update(left or {})
@@ -47,7 +51,16 @@ async def serving(app: Flask) -> AsyncIterator[Mapping[str, Any] | None]:
         for generator_function in app.while_serving_gens:
             await _entered(stack, app, _generator(app, generator_function))
         stack.push_async_callback(app.background_tasks.finish)
+        stack.push_async_callback(channels, app, "end")  # tasks that listen are not to be waited for
         yield state
+
+
+async def channels(app: Flask, what: str) -> None:
+    """Call a method of the channels, if they are in use and nobody has put something else in their place."""
+    module = sys.modules.get("asyncflask.channels")
+    there = app.__dict__.get("channels")
+    if module is not None and isinstance(there, module.Channels):
+        await getattr(there, what)()
 
 
 async def _stop_worker_pool(app: Flask) -> None:

@@ -29,7 +29,14 @@ from unittest import mock
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["README.md", "docs/quickstart.md", "docs/mounting.md", "docs/lifespan.md"]
+PAGES = [
+    "README.md",
+    "docs/quickstart.md",
+    "docs/mounting.md",
+    "docs/lifespan.md",
+    "docs/channels.md",
+    "docs/health.md",
+]
 SECONDS = 30
 
 FENCE = re.compile(

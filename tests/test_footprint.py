@@ -17,11 +17,13 @@ ROOT = Path(asyncflask.__file__).parents[1]
 #: What an application without templates, commands and tracebacks has no use for when it serves.
 UNNEEDED = {
     "asyncflask.as_flask",
+    "asyncflask.channels",
     "asyncflask.check",
     "asyncflask.cli",
     "asyncflask.concurrency.greenlets",
     "asyncflask.debug",
     "asyncflask.debughelpers",
+    "asyncflask.health",
     "asyncflask.json.fast",
     "asyncflask.legacy",
     "asyncflask.middleware.debug",
@@ -39,6 +41,7 @@ UNNEEDED = {
     "importlib.metadata",
     "jinja2",
     "multiprocessing",
+    "redis",
     "starlette.testclient",
     "sysconfig",
     "uvicorn",

@@ -1,15 +1,15 @@
 """A chat: rooms, names, history, who is there, over websockets; on one process or on many.
 
 ``create_app`` puts the parts together; each part is a module that can be read alone:
-``views`` (the pages and the websocket), ``messages`` (what may be said, and how fast), ``room`` (a room as
-one process sees it), ``memory`` and ``redis_rooms`` (where the rooms are kept).
+``views`` (the pages and the websocket), ``messages`` (what may be said, and how fast). What is said goes
+through ``app.channels``.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -18,8 +18,6 @@ from typing import Any
 from asyncflask import Flask, Response
 
 from . import views
-from .memory import MemoryRooms
-from .room import Rooms
 
 __all__ = ["app", "create_app"]
 
@@ -31,7 +29,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 
     Configuration; each may also come from the environment, as ``FLASK_SECRET_KEY`` for example:
 
-    ``REDIS_URL``
+    ``CHANNELS_URL``
         The server through which the processes talk to each other, such as ``redis://127.0.0.1:6379/0``.
         Default: the environment's ``REDIS_URL``. Without one everything stays in this process's memory.
     ``SECRET_KEY``
@@ -42,7 +40,9 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     """
     app = Flask(__name__, instance_path=str(Path(__file__).parent / "instance"))
     app.config.from_mapping(
-        REDIS_URL=os.environ.get("REDIS_URL"),
+        CHANNELS_URL=os.environ.get("REDIS_URL"),
+        CHANNELS_PREFIX="chat",
+        CHANNELS_HISTORY_SECONDS=30 * 24 * 60 * 60,
         SESSION_COOKIE_SAMESITE="Lax",
         MESSAGES_PER_SECOND=2,
         BURST=20,
@@ -52,25 +52,9 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     if not app.config["SECRET_KEY"]:
         app.config["SECRET_KEY"] = kept_secret_key(Path(app.instance_path) / "secret_key")
 
-    rooms = app.extensions["rooms"] = make_rooms(app.config["REDIS_URL"])
-
-    @app.while_serving
-    async def keep_rooms_open() -> AsyncIterator[None]:
-        async with rooms.open():
-            yield
-
     views.init_app(app)
     app.after_request(add_security_headers)
     return app
-
-
-def make_rooms(redis_url: str | None) -> Rooms:
-    """The rooms, in Redis if there is one."""
-    if not redis_url:
-        return MemoryRooms()
-    from .redis_rooms import RedisRooms  # which needs the redis package
-
-    return RedisRooms(redis_url)
 
 
 def kept_secret_key(path: Path) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass
-from functools import cached_property
 from time import monotonic
 
 from asyncflask import json
@@ -18,47 +16,6 @@ class Unacceptable(ValueError):
     """What a visitor has sent is not taken; the text says why, to the visitor."""
 
 
-@dataclass(frozen=True)
-class Draft:
-    """A message, not yet in a room.
-
-    `key` is its author's, who knows by it that the message has come back, and need not be sent again.
-    """
-
-    name: str
-    text: str
-    key: str
-
-
-@dataclass(frozen=True)
-class Message(Draft):
-    """A message in a room.
-
-    `id` is two numbers: the milliseconds since 1970, and a count within these (``1700000000000-0``). It is
-    how Redis names the entries of a stream, and greater than all before, also after a restart.
-    """
-
-    id: str
-
-    @cached_property
-    def order(self) -> tuple[int, int]:
-        return order(self.id)
-
-    @cached_property
-    def line(self) -> str:
-        """What browsers are sent; made once for all of them."""
-        return json.dumps({"type": "message", **asdict(self)})
-
-
-def order(id: str) -> tuple[int, int]:
-    """An id as something to compare.
-
-    :raises ValueError: when it is none.
-    """
-    milliseconds, _, count = id.partition("-")
-    return int(milliseconds), int(count)
-
-
 def take_name(name: str) -> str:
     """A name as it is shown.
 
@@ -70,10 +27,14 @@ def take_name(name: str) -> str:
     return name
 
 
-def take_draft(name: str, data: str | bytes) -> Draft:
+def take_message(name: str, data: str | bytes) -> dict[str, str]:
     """Read what a browser has sent; anything may come.
 
+    The ``key`` of a message is its author's, who knows by it that the message has come back, and need not be
+    sent again.
+
     :param name: whose browser it is.
+    :returns: the message.
     :raises Unacceptable: when it is no message.
     """
     try:
@@ -86,7 +47,7 @@ def take_draft(name: str, data: str | bytes) -> Draft:
     text = text.strip()
     if not 0 < len(text) <= MAX_TEXT_LENGTH:
         raise Unacceptable(f"A message has 1 to {MAX_TEXT_LENGTH} characters.")
-    return Draft(name, sendable(text), sendable(key))
+    return {"type": "message", "name": name, "text": sendable(text), "key": sendable(key)}
 
 
 def sendable(text: str) -> str:

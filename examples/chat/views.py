@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from werkzeug.routing import BaseConverter
@@ -15,6 +15,7 @@ from asyncflask import (
     abort,
     current_app,
     flash,
+    json,
     redirect,
     render_template,
     request,
@@ -22,10 +23,13 @@ from asyncflask import (
     url_for,
     websocket,
 )
+from asyncflask.channels import Message, pump
 from asyncflask.typing import ResponseReturnValue
 
-from .messages import MAX_NAME_LENGTH, MAX_TEXT_LENGTH, Pace, Unacceptable, order, take_draft, take_name
-from .room import Room, Rooms
+from .messages import MAX_NAME_LENGTH, MAX_TEXT_LENGTH, Pace, Unacceptable, take_message, take_name
+
+#: The people of a room whose names are told; of more only the number is.
+MAX_NAMES = 100
 
 bp = Blueprint("chat", __name__)
 
@@ -85,31 +89,44 @@ async def messages(name: str) -> None:
     """A visit to a room. ``after`` in the query is the id of the last message that the browser has."""
     if "name" not in session:
         abort(403)
-    rooms: Rooms = current_app.extensions["rooms"]
-    after = websocket.args.get("after", "0-0")
-    try:
-        order(after)
-    except ValueError:
-        abort(400)
-    async with rooms.visit(name, session["name"]) as room:
-        await websocket.accept()
-        async with asyncio.TaskGroup() as tasks:  # until the visitor leaves: then the view is cancelled
-            tasks.create_task(tell(room.news(after)))
-            tasks.create_task(listen(rooms, room))
-
-
-async def tell(news: AsyncIterator[str]) -> None:
-    """Send what there is. Who reads slowly is waited for."""
-    async for line in news:
-        await websocket.send(line)
-
-
-async def listen(rooms: Rooms, room: Room) -> None:
-    """Take what the visitor says."""
+    channels, visitor = current_app.channels, session["name"]
     pace = Pace(current_app.config["MESSAGES_PER_SECOND"], current_app.config["BURST"])
-    async for data in websocket:
+
+    async def take(data: str | bytes) -> None:
         await pace.wait()
         try:
-            await rooms.post(room, take_draft(session["name"], data))
+            await channels.publish(name, take_message(visitor, data))
         except Unacceptable as error:
             await websocket.send_json(type="error", text=str(error))
+
+    async with channels.presence(name).track(visitor):
+        last = await replay(name, websocket.args.get("after", "0"))
+        async with channels.subscribe(name, after=last) as news, asyncio.TaskGroup() as tasks:
+            people = tasks.create_task(tell_people(name))
+            await pump(news, take, line)
+            people.cancel()
+
+
+async def replay(name: str, after: str) -> str:
+    """Send what has been said in a room after a message, and "ready" when that is all; the id of the last."""
+    while old := await current_app.channels.history(name, after=after):
+        for message in old:
+            await websocket.send(line(message))
+        after = old[-1].id
+    await websocket.send_json(type="ready")
+    return after
+
+
+@lru_cache(maxsize=100)
+def line(message: Message) -> str:
+    """What browsers are sent of a message; made once for all of them."""
+    return json.dumps({**message.data, "id": message.id})
+
+
+async def tell_people(name: str) -> None:
+    """Send who is in a room, whenever that has changed."""
+    names: list[str] | None = None
+    async for people in current_app.channels.presence(name).watch():
+        if names != sorted(people, key=str.casefold):
+            names = sorted(people, key=str.casefold)
+            await websocket.send_json(type="people", names=names[:MAX_NAMES], count=len(names))

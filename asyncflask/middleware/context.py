@@ -12,12 +12,12 @@ from werkzeug.exceptions import ClientDisconnected, RequestTimeout
 from ..body import nothing_to_receive
 from ..concurrency import ServedWalk, Walk, _inner_walk, leave_inner_walk, lent_worker, outside
 from ..ctx import ServedContext
+from ..disconnect import until_disconnect
 from ..globals import _cv_app
 from ..signals import appcontext_pushed
 from ..typing import Receive, Scope, Send
 from ..wrappers import Request, Response
 from .body import UnreadBody
-from .disconnect import until_disconnect
 from .finalize import process_further
 from .layer import SENT, may_wait_in_sync_code
 from .router import Router

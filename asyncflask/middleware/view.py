@@ -7,10 +7,10 @@ from typing import Any
 
 from ..concurrency import _inner_walk, is_async, is_awaitable
 from ..concurrency.bridge import bridged
+from ..disconnect import end_watch
 from ..globals import _cv_app
 from ..typing import Receive, Scope, Send
 from .body import receive_rest
-from .disconnect import end_watch
 from .layer import Layer, Route
 from .overridden import OverriddenView
 

@@ -89,7 +89,7 @@ if not _t.TYPE_CHECKING:  # for a type checker there are no such names
 
     def __getattr__(name):
         if name in _OLD_NAMES:
-            from .legacy import module_name
+            from .legacy import module_name  # old names
 
             return module_name(__name__, name)
         return _get_lazily(name)

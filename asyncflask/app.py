@@ -166,7 +166,7 @@ class Flask(Scaffold):
         #: Dumps and loads JSON for requests, responses and `asyncflask.json`.
         self.json: JSONProvider = self.json_provider_class(self)
         if self._has_legacy_codecs():
-            from .legacy import adopt_codecs
+            from .legacy import adopt_codecs  # old names
 
             adopt_codecs(self, self)
         #: Called with error, endpoint and values when a URL cannot be built; the first string is taken.
@@ -229,7 +229,7 @@ class Flask(Scaffold):
             if self._lent_state is not None:
                 scope["state"] = {**scope.get("state", {}), **self._lent_state}
             if self.config["DEBUG"]:
-                from .middleware.debug import DebugMiddleware
+                from .middleware.debug import DebugMiddleware  # debug mode
 
                 layers = DebugMiddleware(layers)
             elif self._lent_state is None and self._replacement_of("asgi_app") is None:
@@ -251,7 +251,7 @@ class Flask(Scaffold):
     def build_layers(self) -> ASGIApp:
         """What a request goes through, from the outside in: user middleware, the context, the router."""
         if any(owner._has_template_folder() for owner in (self, *self.iter_blueprints())):
-            from . import templating  # noqa: F401  # now, and not in the middle of a request
+            from . import templating  # noqa: F401  # Jinja, now and not in the middle of a request
         app: ASGIApp = ContextMiddleware(self.router, self)
         for cls, args, options in self._middleware:
             app = cls(app, *args, **options)
@@ -546,7 +546,7 @@ class Flask(Scaffold):
 
     def create_global_jinja_loader(self) -> BaseLoader:
         """The loader for the application and its blueprints. Usually `jinja_loader` is to be overridden."""
-        from .templating import DispatchingJinjaLoader
+        from .templating import DispatchingJinjaLoader  # Jinja
 
         return DispatchingJinjaLoader(self)
 
@@ -661,7 +661,7 @@ class Flask(Scaffold):
         :param args: as for `asyncflask.testing.EnvironBuilder`: path, base_url, ...
         :param kwargs: as for it: method, data, json, query_string, headers, ...
         """
-        from .testing import EnvironBuilder
+        from .testing import EnvironBuilder  # tests
 
         builder = EnvironBuilder(self, *args, **kwargs)
         try:
@@ -861,7 +861,7 @@ class Flask(Scaffold):
         :param use_cookies: keep cookies from one request to the next.
         :param kwargs: for `test_client_class`.
         """
-        from .testing import FlaskClient
+        from .testing import FlaskClient  # tests
 
         require_asgi(type(self), _ASGI_CALL)
         cls = self.test_client_class or FlaskClient
@@ -869,7 +869,7 @@ class Flask(Scaffold):
 
     def test_cli_runner(self, **kwargs: Any) -> FlaskCliRunner:
         """A runner for CLI commands, see `asyncflask.testing.FlaskCliRunner`."""
-        from .testing import FlaskCliRunner
+        from .testing import FlaskCliRunner  # tests
 
         cls = self.test_cli_runner_class or FlaskCliRunner
         return cls(self, **kwargs)

@@ -91,7 +91,7 @@ def _load_env_file(ctx: click.Context, param: click.Parameter, value: str | None
 
 def _has_dotenv() -> bool:
     try:
-        import dotenv  # noqa: F401
+        import dotenv  # noqa: F401  # optional
     except ImportError:
         return False
     return True

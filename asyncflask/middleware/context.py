@@ -25,7 +25,7 @@ from .signals import emit
 from .websocket import WebsocketMiddleware
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..protocols import Application
 
 
 class ContextMiddleware:
@@ -39,7 +39,7 @@ class ContextMiddleware:
     :param flask: the application.
     """
 
-    def __init__(self, app: Router, flask: Flask) -> None:
+    def __init__(self, app: Router, flask: Application) -> None:
         self.app = app
         self.flask = flask
         self.websockets = WebsocketMiddleware(app, flask)

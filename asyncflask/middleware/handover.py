@@ -16,7 +16,7 @@ from .layer import SENT
 from .sessions import take_over_session
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..protocols import Application
     from ..wrappers import Response
 
 
@@ -40,7 +40,7 @@ async def hand_over(ctx: Any, app: ASGIApp, scope: Scope, send: Send) -> Any:
     return SENT
 
 
-def started_response(app: Flask, message: Message) -> Response:
+def started_response(app: Application, message: Message) -> Response:
     """The response that an ASGI application has started, for the hooks to change."""
     response: Response = app.response_class(status=message["status"])
     response.headers.clear()

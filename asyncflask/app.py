@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from urllib.parse import quote
 
 from starlette.datastructures import URLPath
+from werkzeug.datastructures import ImmutableDict
 from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError, HTTPException
 from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException
 from werkzeug.utils import redirect as _wz_redirect
@@ -28,11 +29,18 @@ from .concurrency import as_coroutine, inner_walk, is_async
 from .concurrency.in_worker import sync_to_async
 from .concurrency.pool import WorkerPool
 from .concurrency.waiting import async_to_sync, call_from_sync, run_sync
-from .config import DEFAULTS, Config, ConfigAttribute, make_timedelta
+from .config import DEFAULTS, Config, ConfigAttribute
+from .config import make_timedelta as _make_timedelta
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, _default_template_ctx_processor
 from .error_handlers import find_error_handler
-from .globals import _active_request_ctx, current_app, g, request, request_context, request_ctx
-from .helpers import CONTROLS, get_debug_flag, send_from_directory
+from .globals import _active_request_ctx, current_app, g, request, request_context, request_ctx, session
+from .helpers import (
+    CONTROLS,
+    get_debug_flag,
+    get_flashed_messages,
+    get_load_dotenv,
+    send_from_directory,
+)
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .lazy import imported, importing, lazy
 from .lifespan import check_generator, lent, serving
@@ -121,7 +129,7 @@ class Flask(Scaffold):
     secret_key = ConfigAttribute["str | bytes | None"]("SECRET_KEY")
     permanent_session_lifetime = ConfigAttribute[timedelta](
         "PERMANENT_SESSION_LIFETIME",
-        get_converter=make_timedelta,  # type: ignore[arg-type]
+        get_converter=_make_timedelta,  # type: ignore[arg-type]
     )
 
     before_first_request = LegacyAttribute()
@@ -896,13 +904,17 @@ if not TYPE_CHECKING:  # for a type checker they are where they are made
 __all__ = [
     "App",
     "Flask",
+    "ImmutableDict",
     "RoutingException",
     "appcontext_tearing_down",
     "current_app",
+    "get_flashed_messages",
+    "get_load_dotenv",
     "got_request_exception",
     "request_ctx",
     "request_finished",
     "request_started",
     "request_tearing_down",
     "send_from_directory",
+    "session",
 ]

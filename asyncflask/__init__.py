@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__version__ = "0.1.0.dev0"
-
 import os as _os
 import sys as _sys
 import typing as _t
@@ -46,12 +44,13 @@ from .signals import request_finished as request_finished
 from .signals import request_started as request_started
 from .signals import request_tearing_down as request_tearing_down
 from .signals import template_rendered as template_rendered
+from .version import VERSION as _version
 from .websocket import Websocket as Websocket
 from .websocket import WebsocketDisconnect as WebsocketDisconnect
 from .wrappers import Request as Request
 from .wrappers import Response as Response
 
-_own_version = __version__  # `as_flask` changes the other
+__version__ = _version
 
 if _t.TYPE_CHECKING:
     from . import cli as cli
@@ -90,7 +89,7 @@ if not _t.TYPE_CHECKING:  # for a type checker there are no such names
 
     def __getattr__(name):
         if name in _OLD_NAMES:
-            from .legacy import module_name
+            from .legacy import module_name  # old names
 
             return module_name(__name__, name)
         return _get_lazily(name)

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from urllib.parse import quote
 
 from starlette.datastructures import URLPath
+from werkzeug.datastructures import ImmutableDict
 from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError, HTTPException, NotFound
 from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException
 from werkzeug.utils import redirect as _wz_redirect
@@ -28,7 +29,8 @@ from .concurrency import inner_walk, is_async
 from .concurrency.in_worker import sync_to_async
 from .concurrency.pool import WorkerPool
 from .concurrency.waiting import async_to_sync, call_from_sync, run_sync
-from .config import DEFAULTS, Config, ConfigAttribute, make_timedelta
+from .config import DEFAULTS, Config, ConfigAttribute
+from .config import make_timedelta as _make_timedelta
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, _default_template_ctx_processor
 from .error_handlers import find_error_handler
 from .globals import _active_request_ctx, current_app, g, request, request_context, request_ctx, session
@@ -129,7 +131,7 @@ class Flask(Scaffold):
     secret_key = ConfigAttribute["str | bytes | None"]("SECRET_KEY")
     permanent_session_lifetime = ConfigAttribute[timedelta](
         "PERMANENT_SESSION_LIFETIME",
-        get_converter=make_timedelta,  # type: ignore[arg-type]
+        get_converter=_make_timedelta,  # type: ignore[arg-type]
     )
 
     before_first_request = LegacyAttribute()
@@ -177,7 +179,7 @@ class Flask(Scaffold):
         #: Dumps and loads JSON for requests, responses and `asyncflask.json`.
         self.json: JSONProvider = self.json_provider_class(self)
         if self._has_legacy_codecs():
-            from .legacy import adopt_codecs
+            from .legacy import adopt_codecs  # old names
 
             adopt_codecs(self, self)
         #: Called with error, endpoint and values when a URL cannot be built; the first string is taken.
@@ -265,7 +267,7 @@ class Flask(Scaffold):
     def build_layers(self) -> ASGIApp:
         """What a request goes through, from the outside in: user middleware, the context, the router."""
         if any(owner._has_template_folder() for owner in (self, *self.iter_blueprints())):
-            from . import templating  # noqa: F401  # now, and not in the middle of a request
+            from . import templating  # noqa: F401  # Jinja, now and not in the middle of a request
         app: ASGIApp = ContextMiddleware(self.router, self)
         for cls, args, options in self._middleware:
             app = cls(app, *args, **options)
@@ -568,7 +570,7 @@ class Flask(Scaffold):
 
     def create_global_jinja_loader(self) -> BaseLoader:
         """The loader for the application and its blueprints. Usually `jinja_loader` is to be overridden."""
-        from .templating import DispatchingJinjaLoader
+        from .templating import DispatchingJinjaLoader  # Jinja
 
         return DispatchingJinjaLoader(self)
 
@@ -683,7 +685,7 @@ class Flask(Scaffold):
         :param args: as for `asyncflask.testing.EnvironBuilder`: path, base_url, ...
         :param kwargs: as for it: method, data, json, query_string, headers, ...
         """
-        from .testing import EnvironBuilder
+        from .testing import EnvironBuilder  # tests
 
         builder = EnvironBuilder(self, *args, **kwargs)
         try:
@@ -887,7 +889,7 @@ class Flask(Scaffold):
         :param use_cookies: keep cookies from one request to the next.
         :param kwargs: for `test_client_class`.
         """
-        from .testing import FlaskClient
+        from .testing import FlaskClient  # tests
 
         require_asgi(type(self), _ASGI_CALL)
         cls = self.test_client_class or FlaskClient
@@ -895,7 +897,7 @@ class Flask(Scaffold):
 
     def test_cli_runner(self, **kwargs: Any) -> FlaskCliRunner:
         """A runner for CLI commands, see `asyncflask.testing.FlaskCliRunner`."""
-        from .testing import FlaskCliRunner
+        from .testing import FlaskCliRunner  # tests
 
         cls = self.test_cli_runner_class or FlaskCliRunner
         return cls(self, **kwargs)
@@ -922,6 +924,7 @@ if not TYPE_CHECKING:  # for a type checker they are where they are made
 __all__ = [
     "App",
     "Flask",
+    "ImmutableDict",
     "RoutingException",
     "appcontext_tearing_down",
     "current_app",

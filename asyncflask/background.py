@@ -15,7 +15,7 @@ from .concurrency.loop_thread import background_loop, is_running_loop
 from .globals import request_context
 
 if TYPE_CHECKING:
-    from .app import Flask
+    from .protocols import Application
 
 Work = Callable[[], Any]
 
@@ -26,8 +26,8 @@ class BackgroundTasks:
     :param app: the application; referred to weakly.
     """
 
-    def __init__(self, app: Flask) -> None:
-        self._app: Flask = cast("Flask", proxy(app))
+    def __init__(self, app: Application) -> None:
+        self._app: Application = cast("Application", proxy(app))
         # By what is done when they have ended; they may be on several loops.
         self._running: dict[Future[None], asyncio.Task[None] | None] = {}
         self._lock = threading.Lock()

@@ -215,7 +215,7 @@ class Blueprint(Scaffold):
             )
         self._merge_blueprint_funcs(app, name)
         if self._has_legacy_codecs():
-            from .legacy import adopt_codecs
+            from .legacy import adopt_codecs  # old names
 
             adopt_codecs(self, app)
         for deferred in self.deferred_functions:

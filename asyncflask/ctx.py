@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from werkzeug.exceptions import HTTPException
 
 from .concurrency import Walk, is_async
+from .disconnect import watch_client
 from .globals import _cv_app, _no_req_msg, request_context
 from .lazy import lazy
 from .sessions import SecureCookieSessionInterface
@@ -229,8 +230,6 @@ class AppContext:
 
     def begin_waiting(self, walk: Walk) -> None:
         """The view has to wait. Called by the walk."""
-        from .middleware.disconnect import watch_client
-
         watch_client(self, walk)
 
     # -- pushed by hand -------------------------------------------------------------------------

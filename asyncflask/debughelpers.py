@@ -13,15 +13,13 @@ from werkzeug.routing import RequestRedirect
 from .globals import request_context
 
 if TYPE_CHECKING:
-    from .app import Flask
-    from .scaffold import Scaffold
-    from .wrappers import Request
+    from .protocols import Application, Owner, Received
 
 
 class DebugFilesKeyError(KeyError, AssertionError):
     """A file was looked up in ``request.files`` that the browser sent as its name only."""
 
-    def __init__(self, request: Request, key: str) -> None:
+    def __init__(self, request: Received, key: str) -> None:
         names = request.form.getlist(key)
         self.msg = (
             f"There is no {key!r} in request.files: no file contents were transmitted. The form was sent as"
@@ -38,7 +36,7 @@ class DebugFilesKeyError(KeyError, AssertionError):
 class EnctypeErrorFiles(ImmutableMultiDict[str, Any]):
     """The empty ``request.files`` of a form that has no files because of its enctype."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Received) -> None:
         super().__init__()
         self._request = request
 
@@ -48,7 +46,7 @@ class EnctypeErrorFiles(ImmutableMultiDict[str, Any]):
         raise BadRequestKeyError(key)
 
 
-def attach_enctype_error_multidict(request: Request) -> None:
+def attach_enctype_error_multidict(request: Received) -> None:
     """Have ``request.files`` of a form that has no files explain itself."""
     request.__dict__["files"] = EnctypeErrorFiles(request)
 
@@ -56,7 +54,7 @@ def attach_enctype_error_multidict(request: Request) -> None:
 class FormDataRoutingRedirect(AssertionError):
     """A redirect to the canonical URL would lose the form that was sent with the request."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Received) -> None:
         error = request.routing_exception
         assert isinstance(error, RequestRedirect)
         super().__init__(
@@ -66,7 +64,7 @@ class FormDataRoutingRedirect(AssertionError):
         )
 
 
-def refuse_to_lose_form(request: Request, error: RequestRedirect) -> None:
+def refuse_to_lose_form(request: Received, error: RequestRedirect) -> None:
     """Raise `FormDataRoutingRedirect` if that is what the redirect does."""
     if error.code not in {307, 308} and request.method not in {"GET", "HEAD", "OPTIONS"}:
         raise FormDataRoutingRedirect(request)
@@ -85,7 +83,7 @@ def _describe_loader(loader: BaseLoader) -> Iterator[str]:
 
 
 def explain_template_loading_attempts(
-    app: Flask, template: str, attempts: list[tuple[BaseLoader, Scaffold, Any]]
+    app: Application, template: str, attempts: list[tuple[BaseLoader, Owner, Any]]
 ) -> None:
     """Log where a template was looked for and where it was found (``EXPLAIN_TEMPLATE_LOADING``)."""
     lines = [f"Locating template {template!r}:"]

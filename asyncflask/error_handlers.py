@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 if TYPE_CHECKING:
-    from .app import Flask
+    from .protocols import Application
 
 
 def class_and_code(exc_class_or_code: Any) -> tuple[type[Exception], int | None]:
@@ -41,7 +41,7 @@ def class_and_code(exc_class_or_code: Any) -> tuple[type[Exception], int | None]
     return exc_class, exc_class.code if issubclass(exc_class, HTTPException) else None
 
 
-def find_error_handler(app: Flask, e: Exception, blueprints: list[str]) -> Callable[..., Any] | None:
+def find_error_handler(app: Application, e: Exception, blueprints: list[str]) -> Callable[..., Any] | None:
     """The handler for an exception: by code before by class, the blueprint's before the application's,
     the nearest class first."""
     exc_class = type(e)

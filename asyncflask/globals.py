@@ -176,7 +176,7 @@ if not TYPE_CHECKING:  # for a type checker there are no such names
 
     def __getattr__(name):
         if name in ("_app_ctx_stack", "_request_ctx_stack"):
-            from .legacy import module_name
+            from .legacy import module_name  # old names
 
             return module_name(__name__, name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

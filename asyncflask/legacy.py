@@ -24,6 +24,7 @@ from werkzeug import security
 from werkzeug.exceptions import NotFound
 from werkzeug.utils import secure_filename
 
+from .app import Flask
 from .concurrency import as_coroutine, current_walk, inner_walk, outlasted
 from .ctx import AppContext
 from .globals import _cv_app, request_context
@@ -35,8 +36,8 @@ from .scaffold import LegacyAttribute, Scaffold
 from .typing import Receive, Scope, Send
 
 if TYPE_CHECKING:
-    from .app import Flask
     from .blueprints import Blueprint, BlueprintSetupState
+    from .protocols import Application
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -87,8 +88,6 @@ def set_attribute(owner: Any, name: str, value: Any) -> None:
 
 
 def _kind(owner: Scaffold) -> str:
-    from .app import Flask
-
     return "app" if isinstance(owner, Flask) else "blueprint"
 
 
@@ -209,14 +208,14 @@ def before_app_first_request(blueprint: Blueprint, f: F) -> F:
     return f
 
 
-def first_request_funcs(app: Flask) -> list[Callable[[], Any]]:
+def first_request_funcs(app: Application) -> list[Callable[[], Any]]:
     """What is called before the first request, in this order. The list may be changed until then."""
     if "before_first_request_funcs" not in app._legacy:
         _set_first_request_funcs(app, [])
     return cast("list[Callable[[], Any]]", app._legacy["before_first_request_funcs"])
 
 
-def _set_first_request_funcs(app: Flask, funcs: list[Callable[[], Any]]) -> None:
+def _set_first_request_funcs(app: Application, funcs: list[Callable[[], Any]]) -> None:
     app._legacy = {**app._legacy, "before_first_request_funcs": funcs}
     changed()
 
@@ -248,8 +247,8 @@ class FirstRequestMiddleware:
 
 
 class _Once:
-    def __init__(self, flask: Flask) -> None:
-        self.flask = cast("Flask", proxy(flask))
+    def __init__(self, flask: Application) -> None:
+        self.flask = cast("Application", proxy(flask))
         self.done = False
         self._lock = Lock()
         # None of asyncio's: requests may be on different loops, as those of test clients are.
@@ -343,7 +342,7 @@ class CodecJSONProvider(DefaultJSONProvider):
         return _codec_of(self._app, name) if codec is None else codec
 
 
-def _codec_of(owner: Scaffold, name: str) -> Any:
+def _codec_of(owner: Any, name: str) -> Any:
     in_class = getattr(owner.__class__, name)  # type() of the proxy that a provider has is something else
     return owner._legacy.get(name) if isinstance(in_class, LegacyAttribute) else getattr(owner, name)
 

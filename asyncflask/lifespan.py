@@ -15,14 +15,14 @@ from .observed import changed
 from .typing import ASGIApp, Message
 
 if TYPE_CHECKING:
-    from .app import Flask
     from .mounting import Mount
+    from .protocols import Application
 
 _ENDED: Any = object()
 
 
 @asynccontextmanager
-async def serving(app: Flask) -> AsyncIterator[Mapping[str, Any] | None]:
+async def serving(app: Application) -> AsyncIterator[Mapping[str, Any] | None]:
     """Everything that an application does around the time that it is served.
 
     What fails at the start stops the server; what fails at the end is logged, and the rest is done
@@ -55,7 +55,7 @@ async def serving(app: Flask) -> AsyncIterator[Mapping[str, Any] | None]:
         yield state
 
 
-async def channels(app: Flask, what: str) -> None:
+async def channels(app: Application, what: str) -> None:
     """Call a method of the channels, if they are in use and nobody has put something else in their place."""
     module = sys.modules.get("asyncflask.channels")
     there = app.__dict__.get("channels")
@@ -63,7 +63,7 @@ async def channels(app: Flask, what: str) -> None:
         await getattr(there, what)()
 
 
-async def _stop_worker_pool(app: Flask) -> None:
+async def _stop_worker_pool(app: Application) -> None:
     pool = app.__dict__.pop("worker_pool", None)
     if pool is not None:
         last = WorkerPool(1, f"{app.name}-shutdown")
@@ -74,7 +74,7 @@ async def _stop_worker_pool(app: Flask) -> None:
 
 
 @asynccontextmanager
-async def lent(app: Flask, outer: Any = None) -> AsyncIterator[Mapping[str, Any] | None]:
+async def lent(app: Application, outer: Any = None) -> AsyncIterator[Mapping[str, Any] | None]:
     """The lifespan of an application for another one, `outer`, that it is mounted in."""
     async with app.lifespan_context(outer) as state:
         app._lent_state = state or None
@@ -85,7 +85,7 @@ async def lent(app: Flask, outer: Any = None) -> AsyncIterator[Mapping[str, Any]
             app._lent_state = None
 
 
-async def _entered(stack: AsyncExitStack, app: Flask, manager: Any) -> Any:
+async def _entered(stack: AsyncExitStack, app: Application, manager: Any) -> Any:
     """Enter it; at the end its failures are logged."""
     value = await manager.__aenter__()
 
@@ -99,7 +99,7 @@ async def _entered(stack: AsyncExitStack, app: Flask, manager: Any) -> Any:
     return value
 
 
-async def _each(app: Flask, functions: list[Callable[[], Any]]) -> None:
+async def _each(app: Application, functions: list[Callable[[], Any]]) -> None:
     for func in functions:
         try:
             await call(app, func)
@@ -107,14 +107,14 @@ async def _each(app: Flask, functions: list[Callable[[], Any]]) -> None:
             app.logger.exception("Exception while the application was shutting down")
 
 
-async def call(app: Flask, func: Callable[..., Any], *args: Any) -> Any:
+async def call(app: Application, func: Callable[..., Any], *args: Any) -> Any:
     """Call a function, sync or async, within an application context."""
     async with app.app_context():
         return await app.ensure_async(func)(*args)
 
 
 @asynccontextmanager
-async def _generator(app: Flask, function: Callable[[], Any]) -> AsyncIterator[None]:
+async def _generator(app: Application, function: Callable[[], Any]) -> AsyncIterator[None]:
     """A ``while_serving`` generator as a context manager: up to its yield, and from there on."""
     generator = function()
 

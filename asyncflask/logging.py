@@ -11,7 +11,7 @@ from werkzeug.local import LocalProxy
 from .globals import request
 
 if TYPE_CHECKING:
-    from .app import Flask
+    from .protocols import Application
 
 
 def _errors_stream() -> TextIO:
@@ -44,7 +44,7 @@ def has_level_handler(logger: logging.Logger) -> bool:
     return False
 
 
-def create_logger(app: Flask) -> logging.Logger:
+def create_logger(app: Application) -> logging.Logger:
     """The logger that is named after the app, as ``app.logger`` gives it.
 
     In debug mode its level becomes ``DEBUG``, unless it has one. If none of the

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import PlainTextResponse
 
+from .concurrency import is_async
 from .environ import route_path, without_routing
 from .routing import Rule
 from .typing import ASGIApp, Receive, Scope, Send
 
 if TYPE_CHECKING:
-    from .app import Flask
+    from .protocols import Application
 
 
 class Mount:
@@ -63,7 +64,7 @@ class Mount:
             await response(child, receive, send)
 
 
-def make_mount(app: Flask, path: str, asgi_app: ASGIApp, name: str | None) -> Mount:
+def make_mount(app: Application, path: str, asgi_app: ASGIApp, name: str | None) -> Mount:
     """Check the arguments of `Flask.mount`.
 
     :raises ValueError: for a path that is none.
@@ -78,8 +79,6 @@ def make_mount(app: Flask, path: str, asgi_app: ASGIApp, name: str | None) -> Mo
         )
     if any(mount.path == path for mount in app.mounts):
         raise ValueError(f"There is something mounted at {path or '/'!r} already.")
-    from .concurrency import is_async
-
     if not is_async(asgi_app):
         raise TypeError(
             f"{asgi_app!r} is no ASGI application. A WSGI application is mounted with"

@@ -53,12 +53,12 @@ class LegacyAttribute:
     def __get__(self, owner: Scaffold | None, cls: type) -> Any:
         if owner is None:
             return self
-        from .legacy import get_attribute
+        from .legacy import get_attribute  # old names
 
         return get_attribute(owner, self._name)
 
     def __set__(self, owner: Scaffold, value: Any) -> None:
-        from .legacy import set_attribute
+        from .legacy import set_attribute  # old names
 
         set_attribute(owner, self._name, value)
 
@@ -147,7 +147,7 @@ class Scaffold:
         self._cli = group
 
     def _make_cli(self) -> AppGroup:
-        from .cli import AppGroup
+        from .cli import AppGroup  # click
 
         return AppGroup()
 
@@ -205,7 +205,7 @@ class Scaffold:
         """Loads templates from the template folder. Override for another source."""
         if self.template_folder is None:
             return None
-        from jinja2 import FileSystemLoader
+        from jinja2 import FileSystemLoader  # Jinja
 
         return FileSystemLoader(os.path.join(self.root_path, self.template_folder))
 

@@ -20,8 +20,7 @@ from .helpers import get_flashed_messages, stream_with_context
 from .signals import before_render_template, template_rendered
 
 if TYPE_CHECKING:
-    from .app import Flask
-    from .scaffold import Scaffold
+    from .protocols import Application, Owner
 
 
 try:
@@ -85,21 +84,21 @@ class Environment(BaseEnvironment):
     template_class = Template
     context_class = Context
 
-    def __init__(self, app: Flask, **options: Any) -> None:
+    def __init__(self, app: Application, **options: Any) -> None:
         if "loader" not in options:
             options["loader"] = app.create_global_jinja_loader()
         super().__init__(**options)
         self.app = app
 
 
-def make_environment(app: Flask) -> Environment:
+def make_environment(app: Application) -> Environment:
     """See `Flask.create_jinja_environment`."""
     options = dict(app.jinja_options)
     options.setdefault("autoescape", app.select_jinja_autoescape)
     if "auto_reload" not in options:
         auto_reload = app.config["TEMPLATES_AUTO_RELOAD"]
         options["auto_reload"] = app.debug if auto_reload is None else auto_reload
-    environment = app.jinja_environment(app, **options)
+    environment: Environment = app.jinja_environment(app, **options)
     environment.globals.update(
         url_for=app.url_for,
         get_flashed_messages=get_flashed_messages,
@@ -116,13 +115,13 @@ def make_environment(app: Flask) -> Environment:
 class DispatchingJinjaLoader(BaseLoader):
     """Looks into the application's template folder first, then into those of the blueprints."""
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Application) -> None:
         self.app = app
 
     def get_source(
         self, environment: BaseEnvironment, template: str
     ) -> tuple[str, str | None, Callable[[], bool] | None]:
-        attempts: list[tuple[BaseLoader, Scaffold, Any]] = []
+        attempts: list[tuple[BaseLoader, Owner, Any]] = []
         found = None
         explain = self.app.config["EXPLAIN_TEMPLATE_LOADING"]
         for owner, loader in self._loaders():
@@ -136,14 +135,14 @@ class DispatchingJinjaLoader(BaseLoader):
                 if not explain:
                     break
         if explain:
-            from .debughelpers import explain_template_loading_attempts
+            from .debughelpers import explain_template_loading_attempts  # few ask
 
             explain_template_loading_attempts(self.app, template, attempts)
         if found is None:
             raise TemplateNotFound(template)
         return found
 
-    def _loaders(self) -> Iterator[tuple[Scaffold, BaseLoader]]:
+    def _loaders(self) -> Iterator[tuple[Owner, BaseLoader]]:
         for owner in (self.app, *self.app.iter_blueprints()):
             loader = owner.jinja_loader
             if loader is not None:
@@ -153,14 +152,14 @@ class DispatchingJinjaLoader(BaseLoader):
         return list({name for _, loader in self._loaders() for name in loader.list_templates()})
 
 
-def _application() -> Flask:
+def _application() -> Application:
     app_ctx = _cv_app.get(None)
     if app_ctx is None:
         return current_app._get_current_object()  # type: ignore[attr-defined, no-any-return]  # which raises
     return app_ctx.app
 
 
-def _render(app: Flask, template: BaseTemplate, context: dict[str, Any]) -> str:
+def _render(app: Application, template: BaseTemplate, context: dict[str, Any]) -> str:
     app.update_template_context(context)
     if before_render_template.receivers:
         before_render_template.send(app, _async_wrapper=app.waiting, template=template, context=context)
@@ -203,7 +202,7 @@ async def render_template_async(template_name_or_list: TemplateName, **context: 
     return cast(str, await current_app.sync_to_async(render_template)(template_name_or_list, **context))
 
 
-def _stream(app: Flask, template: BaseTemplate, context: dict[str, Any]) -> Iterator[str]:
+def _stream(app: Application, template: BaseTemplate, context: dict[str, Any]) -> Iterator[str]:
     app.update_template_context(context)
     before_render_template.send(app, _async_wrapper=app.waiting, template=template, context=context)
 

@@ -11,9 +11,9 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest
 
 from .concurrency import outside
+from .disconnect import Connection
 from .globals import current_app
 from .lazy import lazy
-from .middleware.disconnect import Connection
 from .typing import Message, Receive, Send
 from .wrappers import Request
 

@@ -16,7 +16,7 @@ from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, Multip
 from werkzeug.wrappers import Request as RequestBase
 
 if TYPE_CHECKING:
-    from ..wrappers import Request
+    from ..protocols import Received
 
 #: Bytes of an uploaded file that are kept in memory.
 FILE_MEMORY_SIZE = 512 * 1024
@@ -32,7 +32,7 @@ class MultipartForm:
     :raises BadRequest: when there is no boundary.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Received) -> None:
         boundary = request.mimetype_params.get("boundary")
         if not boundary:
             raise BadRequest("The Content-Type of the multipart body has no boundary.")
@@ -40,7 +40,9 @@ class MultipartForm:
         self.files: FileItems = []
         self._max_field = request.max_form_memory_size
         # A request class may have a place of its own for files; by default they are spooled.
-        own = request.__class__._get_file_stream is not RequestBase._get_file_stream
+        own = (
+            request.__class__._get_file_stream is not RequestBase._get_file_stream  # type: ignore[comparison-overlap]
+        )
         self._request = request if own else None
         self._decoder = MultipartDecoder(
             boundary.encode("latin-1", "replace"),
@@ -107,7 +109,7 @@ class MultipartForm:
             file.close()
 
 
-def parse_multipart(request: Request, stream: IO[bytes]) -> MultipartForm:
+def parse_multipart(request: Received, stream: IO[bytes]) -> MultipartForm:
     """Parse a multipart body that is there already; errors as from `MultipartForm`."""
     form = MultipartForm(request)
     data = stream.read(65536)

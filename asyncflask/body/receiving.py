@@ -32,7 +32,7 @@ from .multipart import MultipartForm
 from .streams import AsyncReadable, BodyStream, MemoryStream
 
 if TYPE_CHECKING:
-    from ..wrappers import Request
+    from ..protocols import Received
 
 #: Bytes of a body that is received before its request begins. With `MEMORY_SIZE` it is what a client can have
 #: kept for nothing.
@@ -141,7 +141,7 @@ class Body:
     _replayed = False
     _replay_ended = False
 
-    def __init__(self, request: Request, receive: Receive) -> None:
+    def __init__(self, request: Received, receive: Receive) -> None:
         self._request = weakref.proxy(request)  # which refers to its body
         self._receive = receive
         self._chunks: list[bytes] = []

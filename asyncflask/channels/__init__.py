@@ -27,7 +27,7 @@ from .subscription import Subscription, WhenFull, check_names
 from .websockets import pump
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..protocols import Application
     from ..sse import EventSourceResponse
 
 __all__ = [
@@ -64,8 +64,8 @@ class Channels:
     _backend: Backend | None = None
     _settings: Settings | None = None
 
-    def __init__(self, app: Flask) -> None:
-        self._app: Flask = cast("Flask", proxy(app))
+    def __init__(self, app: Application) -> None:
+        self._app: Application = cast("Application", proxy(app))
         self.rounds = PerLoop(lambda: Rounds(self))
         self.watches: PerLoop[dict[str, Watch]] = PerLoop(dict)
 
@@ -110,7 +110,8 @@ class Channels:
 
     def dumps(self, value: Any) -> str:
         """JSON, as the application has it."""
-        return self._app.json.dumps(value)
+        text: str = self._app.json.dumps(value)
+        return text
 
     def loads(self, text: str) -> Any:
         return self._app.json.loads(text)
@@ -221,9 +222,9 @@ class Channels:
 
     def event_stream(self, *names: str, **options: Any) -> EventSourceResponse:
         """A response that sends what is published as Server-Sent Events, see `events.event_stream`."""
-        from .events import event_stream
+        from .events import event_stream  # knows of requests
 
-        return event_stream(self, *names, **options)
+        return event_stream(self.subscribe, *names, **options)
 
     async def end(self) -> None:
         """End the subscriptions on the running event loop: who listens has nothing more to wait for. What is

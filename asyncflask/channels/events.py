@@ -14,7 +14,7 @@ from .errors import ChannelsUnavailable, InvalidName, MessagesLost
 from .message import Message, order_of
 
 if TYPE_CHECKING:
-    from . import Channels
+    from .subscription import Subscription
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def as_event(message: Message) -> ServerSentEvent:
 
 
 def event_stream(
-    channels: Channels,
+    subscribe: Callable[..., Subscription],
     *names: str,
     event: Callable[[Message], ServerSentEvent] = as_event,
     history: int = 0,
@@ -55,7 +55,7 @@ def event_stream(
     before the rest. The stream ends when the server does, when the browser reads too slowly, and when Redis
     is away at its beginning; browsers connect again then.
 
-    :param channels: the channels.
+    :param subscribe: `Channels.subscribe`.
     :param names: the names; with several of them one id says how far the browser is in all.
     :param event: makes an event of a message. With an id of its own the browser cannot go on after it.
     :param history: how many of the last messages a browser gets that comes for the first time.
@@ -69,7 +69,7 @@ def event_stream(
             order_of(after)
             history = 0
             options["after"] = after
-    subscription = channels.subscribe(*names, history=history, **options)
+    subscription = subscribe(*names, history=history, **options)
 
     async def events() -> AsyncIterator[ServerSentEvent]:
         try:

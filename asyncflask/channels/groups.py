@@ -9,7 +9,7 @@ from .calling import from_anywhere
 from .message import check_name
 
 if TYPE_CHECKING:
-    from . import Channels
+    from .owner import Owner
 
 #: Seconds that a name stays in a group, unless it is added again: a day.
 SECONDS = 24 * 60 * 60.0
@@ -25,7 +25,7 @@ class Group:
     :param name: the name of the group.
     """
 
-    def __init__(self, channels: Channels, name: str) -> None:
+    def __init__(self, channels: Owner, name: str) -> None:
         self._channels = channels
         self._set = f" group {name}"
 

@@ -14,7 +14,7 @@ from .loops import spawn
 from .message import Message
 
 if TYPE_CHECKING:
-    from . import Channels
+    from .owner import Owner
 
 #: Seconds between two looks at who is there, however many come and go.
 PAUSE = 0.05
@@ -54,7 +54,7 @@ class Presence:
     :param name: the name. It need not be one to which something is published.
     """
 
-    def __init__(self, channels: Channels, name: str) -> None:
+    def __init__(self, channels: Owner, name: str) -> None:
         self._channels = channels
         self._set = f" presence {name}"
 
@@ -137,7 +137,7 @@ class Rounds:
     :param channels: whose they are.
     """
 
-    def __init__(self, channels: Channels) -> None:
+    def __init__(self, channels: Owner) -> None:
         self._channels = channels
         self._visits: dict[str, set[Visit]] = {}
         self._task: asyncio.Task[None] | None = None
@@ -182,7 +182,7 @@ class Watch:
     :param key: the set.
     """
 
-    def __init__(self, channels: Channels, key: str) -> None:
+    def __init__(self, channels: Owner, key: str) -> None:
         self._channels = channels
         self._key = key
         self._watchers = 0

@@ -19,7 +19,7 @@ class CertParamType(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
-            import ssl
+            import ssl  # optional
         except ImportError:
             raise click.BadParameter(
                 'Using "--cert" requires Python to be compiled with SSL support.', ctx, param

@@ -24,7 +24,7 @@ def load_dotenv(path: str | os.PathLike[str] | None = None, load_defaults: bool 
     :return: whether the files had variables.
     """
     try:
-        import dotenv
+        import dotenv  # optional
     except ImportError:
         if path or os.path.isfile(".env") or os.path.isfile(".flaskenv"):
             click.secho(

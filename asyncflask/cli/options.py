@@ -15,6 +15,7 @@ from click.core import ParameterSource
 import asyncflask
 
 from ..helpers import get_as_flask, get_debug_flag
+from ..version import VERSION
 from .dotenv import load_dotenv
 from .info import ScriptInfo
 
@@ -25,7 +26,7 @@ def get_version(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     """Print the versions that a bug report needs (the callback of ``--version``)."""
     if not value or ctx.resilient_parsing:
         return
-    lines = [f"Python {platform.python_version()}", f"asyncflask {asyncflask._own_version}"]
+    lines = [f"Python {platform.python_version()}", f"asyncflask {VERSION}"]
     for name in ("Flask", "Starlette", "uvicorn", "Werkzeug"):
         try:
             lines.append(f"{name} {importlib.metadata.version(name.lower())}")
@@ -91,7 +92,7 @@ def _load_env_file(ctx: click.Context, param: click.Parameter, value: str | None
 
 def _has_dotenv() -> bool:
     try:
-        import dotenv  # noqa: F401
+        import dotenv  # noqa: F401  # optional
     except ImportError:
         return False
     return True

@@ -21,7 +21,7 @@ def shell_command() -> None:
 
     It knows the names that 'app.make_shell_context()' gives.
     """
-    import code
+    import code  # this command only
 
     banner = (
         f"Python {sys.version} on {sys.platform}\n"
@@ -41,8 +41,8 @@ def shell_command() -> None:
     interactive_hook = getattr(sys, "__interactivehook__", None)
     if interactive_hook is not None:
         try:
-            import readline
-            from rlcompleter import Completer
+            import readline  # optional
+            from rlcompleter import Completer  # optional, as above
         except ImportError:
             pass
         else:

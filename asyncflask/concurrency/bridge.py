@@ -26,7 +26,7 @@ _greenlets: ModuleType | None = None
 
 def _import_greenlets() -> ModuleType:
     global _greenlets
-    from . import greenlets
+    from . import greenlets  # see above
 
     _greenlets = greenlets
     return greenlets

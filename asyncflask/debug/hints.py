@@ -25,7 +25,7 @@ from .source import columns_of, source_lines
 from .text import MAX_MESSAGE, clean
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..protocols import Application
     from ..wrappers import Request
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class Hints:
     :param aside: where methods of the objects concerned are called.
     """
 
-    def __init__(self, app: Flask | None, request: Request | None, aside: Aside) -> None:
+    def __init__(self, app: Application | None, request: Request | None, aside: Aside) -> None:
         self.app = app
         self.request = request
         self._aside = aside

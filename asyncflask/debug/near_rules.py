@@ -18,7 +18,7 @@ from werkzeug.routing import Rule
 from .text import clean
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..protocols import Application
 
 MAX_SHOWN = 6
 MAX_RULES = 1_000  # that are compared
@@ -75,7 +75,7 @@ class RuleNotFound(NotFound):
         return "\n".join(lines)
 
 
-def rule_not_found(app: Flask, path: str) -> RuleNotFound:
+def rule_not_found(app: Application, path: str) -> RuleNotFound:
     """The exception for a path that no rule of the application matches."""
     rules = [rule for rule in islice(app.url_map.iter_rules(), MAX_RULES) if not rule.build_only]
     found = sorted(_near(path[:MAX_PATH], rules), key=lambda pair: -pair[0])

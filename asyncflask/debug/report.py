@@ -25,8 +25,8 @@ from .traceback_text import json_value, plain_text
 from .values import ALL_SECONDS, SECONDS, Describer
 
 if TYPE_CHECKING:
-    from ..app import Flask
     from ..ctx import AppContext
+    from ..protocols import Application
 
 
 class Report:
@@ -46,7 +46,7 @@ class Report:
         self,
         error: BaseException,
         scope: Mapping[str, Any],
-        app: Flask | None = None,
+        app: Application | None = None,
         ctx: AppContext | None = None,
     ) -> None:
         self.error = error

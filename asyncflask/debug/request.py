@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from inspect import unwrap
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from .. import _own_version
 from ..sessions import SecureCookieSessionInterface
+from ..version import VERSION
 from .masking import HIDDEN, Mask
 from .source import definition_line
 from .text import clean
 from .values import Describer, Value
 
 if TYPE_CHECKING:
-    from ..app import Flask
     from ..ctx import AppContext
+    from ..protocols import Application
 
 MAX_HEADERS = 64
 MAX_HEADER = 1_000  # characters of a header's value, and of the request line
@@ -38,7 +38,7 @@ class Section:
 
 
 def sections(
-    scope: Mapping[str, Any], app: Flask | None, ctx: AppContext | None, describer: Describer
+    scope: Mapping[str, Any], app: Application | None, ctx: AppContext | None, describer: Describer
 ) -> list[Section]:
     """The tables of a page; those without rows are left out.
 
@@ -89,7 +89,9 @@ def headers(scope: Mapping[str, Any], mask: Mask) -> Iterator[Value]:
         yield Value(name, HIDDEN if hidden else clean(mask.text(value), MAX_HEADER))
 
 
-def learn_secrets(scope: Mapping[str, Any], app: Flask | None, ctx: AppContext | None, mask: Mask) -> None:
+def learn_secrets(
+    scope: Mapping[str, Any], app: Application | None, ctx: AppContext | None, mask: Mask
+) -> None:
     """Take note of the secrets before any value is described: they turn up under other names."""
     for raw_name, raw_value in islice(scope.get("headers", ()), MAX_HEADERS):
         mask.learn(_decoded(raw_name), _decoded(raw_value).partition(" ")[2] or _decoded(raw_value))
@@ -105,7 +107,7 @@ def learn_secrets(scope: Mapping[str, Any], app: Flask | None, ctx: AppContext |
                 mask.learn(name, value)
 
 
-def view_of(app: Flask | None, ctx: AppContext | None) -> Any:
+def view_of(app: Application | None, ctx: AppContext | None) -> Any:
     """The function that serves the request, without its decorators; None if it is not known."""
     if app is None or ctx is None or ctx.request.endpoint is None:
         return None
@@ -117,7 +119,7 @@ def view_of(app: Flask | None, ctx: AppContext | None) -> Any:
     return view if hasattr(view, "__code__") else None
 
 
-def _route(app: Flask | None, ctx: AppContext | None, describer: Describer) -> list[Value]:
+def _route(app: Application | None, ctx: AppContext | None, describer: Describer) -> list[Value]:
     if ctx is None:
         return []
     request = ctx.request
@@ -170,17 +172,17 @@ def _json(ctx: AppContext | None, describer: Describer) -> list[Value]:
     return describer.table(value.items()) if isinstance(value, dict) else [Value("", describer.value(value))]
 
 
-def _session(app: Flask | None, ctx: AppContext | None, describer: Describer) -> list[Value]:
+def _session(app: Application | None, ctx: AppContext | None, describer: Describer) -> list[Value]:
     if app is None or ctx is None:
         return []
     session = ctx._session
     # That of another interface may be in a database, which is not asked for an error's sake.
     if session is None and type(app.session_interface) is SecureCookieSessionInterface:
-        session = app.session_interface.open_session(app, ctx.request)
+        session = app.session_interface.open_session(cast("Any", app), ctx.request)
     return describer.table(session.items()) if isinstance(session, Mapping) else []
 
 
-def _cookies(app: Flask | None, ctx: AppContext | None, describer: Describer) -> list[Value]:
+def _cookies(app: Application | None, ctx: AppContext | None, describer: Describer) -> list[Value]:
     if ctx is None:
         return []
     session_name = None if app is None else app.config["SESSION_COOKIE_NAME"]
@@ -191,7 +193,7 @@ def _cookies(app: Flask | None, ctx: AppContext | None, describer: Describer) ->
     ]
 
 
-def _config(app: Flask | None, describer: Describer) -> list[Value]:
+def _config(app: Application | None, describer: Describer) -> list[Value]:
     if app is None:
         return []
     defaults = app.default_config
@@ -206,7 +208,7 @@ def _versions(scope: Mapping[str, Any]) -> list[Value]:
         Value("Python", f"{platform.python_version()} ({platform.python_implementation()})"),
         Value("platform", platform.platform()),
     ]
-    rows.append(Value("asyncflask", _own_version))
+    rows.append(Value("asyncflask", VERSION))
     rows += [Value(name, found) for name in PACKAGES if (found := _version(name))]
     asgi = scope.get("asgi")
     if isinstance(asgi, Mapping):

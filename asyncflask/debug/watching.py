@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from .watchdog import Place, Watchdog, describe
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..protocols import Application
 
 # One for each loop, however many applications run on it.
 _watchdogs: weakref.WeakKeyDictionary[AbstractEventLoop, Watchdog] = weakref.WeakKeyDictionary()
 
 
 @contextmanager
-def watched(app: Flask | None, scope: Mapping[str, Any]) -> Iterator[None]:
+def watched(app: Application | None, scope: Mapping[str, Any]) -> Iterator[None]:
     """Have the running loop watched, from the first request or the server's start on, and log what holds it
     up for more than ``DEBUG_SLOW_CALLBACK`` seconds.
 
@@ -53,7 +53,7 @@ def watched(app: Flask | None, scope: Mapping[str, Any]) -> Iterator[None]:
             watchdog.requests.pop(task, None)
 
 
-def _reporter(app: Flask) -> Any:
+def _reporter(app: Application) -> Any:
     logger = app.logger  # and not the application, which the loop's watchdog might outlive
 
     def report(place: Place, seconds: float, has_ended: bool) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .provider import DefaultJSONProvider, _default
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..protocols import Application
 
 _SCALARS = frozenset((str, int, bool, type(None)))
 #: What `json` writes without asking `default`, subclasses included.
@@ -102,7 +102,7 @@ class OrjsonProvider(DefaultJSONProvider):
     :raises ModuleNotFoundError: when orjson is not installed.
     """
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Application) -> None:
         super().__init__(app)
         orjson = _imported("orjson", self)
         self._dumps = orjson.dumps
@@ -156,7 +156,7 @@ class MsgspecProvider(DefaultJSONProvider):
     :raises ModuleNotFoundError: when msgspec is not installed.
     """
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Application) -> None:
         super().__init__(app)
         msgspec = _imported("msgspec", self)
         self._encode = msgspec.json.encode

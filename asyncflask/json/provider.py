@@ -18,7 +18,7 @@ from werkzeug.utils import get_content_type
 from ..observed import changed
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..protocols import Application
     from ..wrappers import Response
 
 
@@ -32,8 +32,8 @@ class JSONProvider:
     :param app: the application; kept as a weak proxy, so that the two do not keep each other alive.
     """
 
-    def __init__(self, app: Flask) -> None:
-        self._app: Flask = cast("Flask", weakref.proxy(app))
+    def __init__(self, app: Application) -> None:
+        self._app: Application = cast("Application", weakref.proxy(app))
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
         """Serialize a value to JSON text.
@@ -86,7 +86,8 @@ class JSONProvider:
         :raises TypeError: when there are both.
         """
         obj = self._prepare_response_obj(args, kwargs)
-        return self._app.response_class(self.dumps(obj), mimetype="application/json")
+        response: Response = self._app.response_class(self.dumps(obj), mimetype="application/json")
+        return response
 
 
 def _default(o: Any) -> Any:
@@ -250,7 +251,10 @@ class DefaultJSONProvider(JSONProvider):
 
     def response_of(self, obj: Any) -> Response:
         """The response with one value."""
-        return self._app.response_class.of(self.response_body(obj), _content_type(self.mimetype))
+        response: Response = self._app.response_class.of(
+            self.response_body(obj), _content_type(self.mimetype)
+        )
+        return response
 
     def response_body(self, obj: Any) -> bytes:
         """The body of `response`."""

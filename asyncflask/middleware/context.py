@@ -11,12 +11,12 @@ from werkzeug.exceptions import ClientDisconnected, RequestTimeout
 
 from ..concurrency import ServedWalk, Walk, _inner_walk, leave_inner_walk, lent_worker, outside
 from ..ctx import ServedContext
+from ..disconnect import end_watch, until_disconnect
 from ..globals import _cv_app
 from ..signals import appcontext_pushed
 from ..typing import Receive, Scope, Send
 from ..wrappers import Response
 from .body import unread
-from .disconnect import end_watch, until_disconnect
 from .finalize import process_further
 from .layer import SENT, may_wait_in_sync_code
 from .router import Router
@@ -24,7 +24,7 @@ from .signals import emit
 from .websocket import WebsocketMiddleware
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..protocols import Application
 
 
 class ContextMiddleware:
@@ -38,7 +38,7 @@ class ContextMiddleware:
     :param flask: the application.
     """
 
-    def __init__(self, app: Router, flask: Flask) -> None:
+    def __init__(self, app: Router, flask: Application) -> None:
         self.app = app
         self.flask = flask
         self.websockets = WebsocketMiddleware(app, flask)
@@ -233,7 +233,7 @@ class ContextMiddleware:
             await response(scope, connection.receive, connection.send)
 
 
-def _is_logged_only(app: Flask, scope: Scope, error: BaseException) -> bool:
+def _is_logged_only(app: Application, scope: Scope, error: BaseException) -> bool:
     """Log what a function raised when the response was complete, unless a test wants to see it.
 
     A server that is told of an exception closes the connection, on which the next request may be already.

@@ -25,7 +25,7 @@ from ..debug.watching import watched
 from ..serving.terminal import say
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..protocols import Application
 
 #: Where the innermost layers leave the contexts of a request for this one.
 CONTEXTS = "asyncflask.debug_contexts"
@@ -52,7 +52,7 @@ class DebugMiddleware:
         watchdog.
     """
 
-    def __init__(self, app: ASGIApp, flask: Flask | None = None) -> None:
+    def __init__(self, app: ASGIApp, flask: Application | None = None) -> None:
         self.app = app
         self.flask = flask
         self.kept = KeptTracebacks()
@@ -171,9 +171,9 @@ class DebugMiddleware:
             self._timer = asyncio.get_running_loop().call_later(seconds + 1, self._expire)
 
 
-def debug_layer(flask: Flask, layers: ASGIApp) -> DebugMiddleware:
+def debug_layer(flask: Application, layers: ASGIApp) -> DebugMiddleware:
     """The layer around those of an application: always the same one, as it keeps tracebacks."""
-    layer = flask._debug_layer
+    layer: DebugMiddleware | None = flask._debug_layer
     if layer is None or layer.app is not layers:
         layer = flask._debug_layer = DebugMiddleware(layers, flask)
     return layer

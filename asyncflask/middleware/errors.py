@@ -19,7 +19,7 @@ from .layer import Layer, Route, overridden
 from .signals import emit
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..protocols import Application
 
 
 class UnhandledErrorMiddleware:
@@ -87,13 +87,13 @@ async def answer_unhandled(ctx: Any, error: Exception) -> Any:
     return await finalize_request(ctx, value, from_error_handler=True)
 
 
-def answer_error(app: Flask, error: Exception) -> Awaitable[Any]:
+def answer_error(app: Application, error: Exception) -> Awaitable[Any]:
     """`handle_user_exception`, or what the application has in its place."""
     replaced = overridden(app, "handle_user_exception")
     return handle_user_exception(app, error) if replaced is None else current_walk().call(replaced, error)
 
 
-async def handle_user_exception(app: Flask, error: Exception) -> Any:
+async def handle_user_exception(app: Application, error: Exception) -> Any:
     """What a handler returned for the exception, or the exception itself if it is an HTTP one.
 
     :raises: the exception, when nobody takes it.
@@ -116,7 +116,7 @@ async def handle_user_exception(app: Flask, error: Exception) -> Any:
         del error  # whose traceback refers to this frame
 
 
-async def handle_http_exception(app: Flask, error: HTTPException) -> Any:
+async def handle_http_exception(app: Application, error: HTTPException) -> Any:
     """What a handler returned for the exception, else the exception, which is a response in itself."""
     # Without a code it carries a response to be sent as it is; routing exceptions are not errors.
     if error.code is None or isinstance(error, RoutingException):
@@ -151,7 +151,7 @@ def _class_for(status_code: int) -> Any:
     return FromStarlette
 
 
-async def handle_exception(app: Flask, error: Exception) -> Any:
+async def handle_exception(app: Application, error: Exception) -> Any:
     """The answer to an exception that no handler took: the one of the handler for 500, or a plain 500.
 
     :raises: the exception, when exceptions are propagated: in debug mode, in tests, or with

@@ -10,15 +10,15 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from ..concurrency import current_walk
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..protocols import Application
     from ..wrappers import Response
 
 
-async def make_response(flask: Flask, value: Any) -> Response:
+async def make_response(flask: Application, value: Any) -> Response:
     """The response to what a view has returned."""
     if callable(value) and not isinstance(value, WerkzeugResponse | HTTPException):
         await current_walk().to_thread()  # a WSGI application
-    return flask.make_response(value)
+    return flask.make_response(value)  # type: ignore[no-any-return]
 
 
 async def process(ctx: Any, response: Response) -> Response:

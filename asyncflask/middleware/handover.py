@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from ..concurrency import current_walk, inner_walk, is_async, outside
+from ..disconnect import end_watch
 from ..environ import without_routing
 from ..typing import ASGIApp, Message, Scope, Send
-from .disconnect import end_watch
 from .finalize import process
 from .layer import SENT
 from .sessions import take_over_session
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..protocols import Application
     from ..wrappers import Response
 
 
@@ -45,7 +45,7 @@ async def hand_over(ctx: Any, app: ASGIApp, scope: Scope, send: Send) -> Any:
     return SENT
 
 
-def started_response(app: Flask, message: Message) -> Response:
+def started_response(app: Application, message: Message) -> Response:
     """The response that an ASGI application has started, for the hooks to change."""
     response: Response = app.response_class(status=message["status"])
     response.headers.clear()

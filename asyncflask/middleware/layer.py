@@ -13,7 +13,7 @@ from ..signals import before_render_template, message_flashed, template_rendered
 from ..typing import Receive, Scope, Send
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..protocols import Application
 
 #: An ASGI application that returns a value: what the view returned, further out the response.
 Layer = Callable[[Scope, Receive, Send], Awaitable[Any]]
@@ -47,7 +47,7 @@ class Route:
 
     def __init__(
         self,
-        flask: Flask,
+        flask: Application,
         rule: Any,
         leads_on: bool = True,
         is_automatic_options: bool = False,
@@ -113,7 +113,7 @@ class Route:
         return registry.get(name, ())
 
 
-def may_wait_in_sync_code(flask: Flask) -> bool:
+def may_wait_in_sync_code(flask: Application) -> bool:
     """Whether sync functions such as `render_template` call async ones that the user has registered."""
     return any(
         is_async(func)
@@ -130,6 +130,6 @@ def may_wait_in_sync_code(flask: Flask) -> bool:
     )
 
 
-def overridden(app: Flask, name: str) -> Callable[..., Any] | None:
+def overridden(app: Application, name: str) -> Callable[..., Any] | None:
     """The method of the application that replaces the framework's own, by a subclass or an assignment."""
     return app._replacement_of(name)

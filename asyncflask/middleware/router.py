@@ -23,7 +23,7 @@ from .layer import overridden
 from .teardown import Teardown
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..protocols import Application
     from ..wrappers import Request
 
 
@@ -33,7 +33,7 @@ class Router(StarletteRouter):
     :param flask: the application.
     """
 
-    def __init__(self, flask: Flask) -> None:
+    def __init__(self, flask: Application) -> None:
         self.flask = flask
         super().__init__(redirect_slashes=False, lifespan=cast(Any, flask.lifespan_context))
         # By the rule and the kind of its requests, see `Route`.

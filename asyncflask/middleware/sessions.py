@@ -14,7 +14,7 @@ from ..typing import Receive, Scope, Send
 from .layer import SENT, Layer, Route
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..protocols import Application
     from ..wrappers import Response
 
 
@@ -85,7 +85,7 @@ def is_lazy(interface: SessionInterface) -> bool:
     )
 
 
-def has_session_to_save(app: Flask, ctx: AppContext) -> bool:
+def has_session_to_save(app: Application, ctx: AppContext) -> bool:
     """Whether `save_session` may have something to do."""
     if ctx._session is not None:
         return True
@@ -97,7 +97,7 @@ def has_session_to_save(app: Flask, ctx: AppContext) -> bool:
     return cookies is not None and app.config["SESSION_REFRESH_EACH_REQUEST"] and may_be_session(app, ctx)
 
 
-def may_be_session(app: Flask, ctx: AppContext) -> bool:
+def may_be_session(app: Any, ctx: AppContext) -> bool:
     """Whether the session's cookie may be among those that the client has sent."""
     request = ctx.request
     if len(request.raw_headers) != len(request.scope["headers"]):
@@ -107,7 +107,7 @@ def may_be_session(app: Flask, ctx: AppContext) -> bool:
     )
 
 
-async def save_session(app: Flask, ctx: AppContext, response: Response) -> None:
+async def save_session(app: Application, ctx: AppContext, response: Response) -> None:
     """Let the session interface add the session to the response."""
     interface = app.session_interface
     if ctx._session is None:
@@ -121,7 +121,7 @@ async def save_session(app: Flask, ctx: AppContext, response: Response) -> None:
         await current_walk().call(interface.save_session, app, ctx._session, response)
 
 
-def take_over_session(app: Flask, ctx: AppContext, response: Response) -> None:
+def take_over_session(app: Any, ctx: AppContext, response: Response) -> None:
     """Let what a mounted application has stored in a session cookie that is this application's, too, be in
     this application's session, besides what was changed here: of two cookies of a name the first is lost.
 

@@ -23,7 +23,7 @@ from .signals import emit
 from .websocket_layers import NORMAL, POLICY_VIOLATION
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..protocols import Application
     from ..wrappers import Response
 
 
@@ -34,7 +34,7 @@ class WebsocketMiddleware:
     :param flask: the application.
     """
 
-    def __init__(self, app: Router, flask: Flask) -> None:
+    def __init__(self, app: Router, flask: Application) -> None:
         self.app = app
         self.flask = flask
 

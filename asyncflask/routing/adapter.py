@@ -10,11 +10,10 @@ from werkzeug.routing import MapAdapter
 from ..environ import route_path
 
 if TYPE_CHECKING:
-    from ..app import Flask
-    from ..wrappers import Request
+    from ..protocols import Application, Received
 
 
-def create_url_adapter(app: Flask, request: Request | None) -> MapAdapter | None:
+def create_url_adapter(app: Application, request: Received | None) -> MapAdapter | None:
     """See `Flask.create_url_adapter`."""
     if request is None:
         if app.config["SERVER_NAME"] is None:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..protocols import Application
 
 
 def add_rule(
-    app: Flask,
+    app: Application,
     rule: str,
     endpoint: str,
     view_func: Callable[..., Any] | None,
@@ -49,7 +49,7 @@ def add_rule(
         app.view_functions[endpoint] = view_func
 
 
-def add_static_rule(app: Flask, static_host: str | None, host_matching: bool) -> None:
+def add_static_rule(app: Application, static_host: str | None, host_matching: bool) -> None:
     """Serve the folder of static files."""
     if bool(static_host) != host_matching:
         raise AssertionError("'static_host' and 'host_matching' are only used together.")

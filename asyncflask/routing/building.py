@@ -13,7 +13,7 @@ from ..globals import _cv_app, request_context
 from .rules import Map
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..protocols import Application
 
 
 class UrlBuilder:
@@ -70,7 +70,7 @@ class UrlBuilder:
 
 
 def build_url(
-    app: Flask,
+    app: Application,
     endpoint: str,
     values: dict[str, Any],
     anchor: str | None,
@@ -113,7 +113,7 @@ def build_url(
     return url
 
 
-def handle_build_error(app: Flask, error: BuildError, endpoint: str, values: dict[str, Any]) -> str:
+def handle_build_error(app: Application, error: BuildError, endpoint: str, values: dict[str, Any]) -> str:
     """See `Flask.handle_url_build_error`."""
     for handler in app.url_build_error_handlers:
         try:

@@ -87,7 +87,7 @@ def leave(code: int) -> None:
 def restore_echo() -> None:
     """A child that was ended at a debugger's prompt leaves a terminal that does not show what is typed."""
     try:
-        import termios
+        import termios  # not on Windows
     except ImportError:
         return
     if sys.stdin is not None and sys.stdin.isatty():

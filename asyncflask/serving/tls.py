@@ -19,7 +19,7 @@ def tls_context(value: TLS | None) -> ssl.SSLContext | None:
     if value == "adhoc":
         if importlib.util.find_spec("cryptography") is None:
             raise RuntimeError("ssl_context='adhoc' needs the cryptography library: pip install cryptography")
-        from werkzeug.serving import generate_adhoc_ssl_context
+        from werkzeug.serving import generate_adhoc_ssl_context  # few want one
 
         return generate_adhoc_ssl_context()
     if isinstance(value, str) or not 1 <= len(value) <= 2:

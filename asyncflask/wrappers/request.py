@@ -35,7 +35,7 @@ from .headers import RequestHeaders, is_out_of_range, valid_date
 if TYPE_CHECKING:
     from werkzeug.routing import Rule
 
-    from ..app import Flask
+    from ..protocols import Application
 
 
 #: Content types without their parameters, by how they were sent.
@@ -96,7 +96,7 @@ class Request(RequestBase):
     json_module: Any = json
 
     #: The application that serves the request; None when it was made by hand.
-    _app: Flask | None = None
+    _app: Application | None = None
     #: The rule that matched; its ``methods`` say what is allowed.
     url_rule: Rule | None = None
     #: What the rule took from the path, None when none matched.
@@ -352,7 +352,7 @@ class Request(RequestBase):
         return stream
 
     def _wsgi_stream(self) -> IO[bytes]:
-        from werkzeug.wsgi import get_input_stream
+        from werkzeug.wsgi import get_input_stream  # WSGI
 
         return get_input_stream(self.environ, max_content_length=self.max_content_length)
 
@@ -447,7 +447,7 @@ class Request(RequestBase):
             return
         app = self._app
         if app is not None and app.config["DEBUG"] and mimetype != "multipart/form-data":
-            from ..debughelpers import attach_enctype_error_multidict
+            from ..debughelpers import attach_enctype_error_multidict  # debug mode
 
             attach_enctype_error_multidict(self)
 
@@ -618,7 +618,7 @@ class _Input:
 
 
 def _file_wrapper(file: IO[bytes], buffer_size: int = 8192) -> Any:
-    from werkzeug.wsgi import FileWrapper
+    from werkzeug.wsgi import FileWrapper  # WSGI
 
     # Every block is a change of threads: make them larger than Werkzeug's default.
     return FileWrapper(file, max(buffer_size, 256 * 1024))

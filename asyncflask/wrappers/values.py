@@ -16,7 +16,7 @@ from ..json.provider import answers_as_default
 from .response import Response, check_status
 
 if TYPE_CHECKING:
-    from ..app import Flask
+    from ..protocols import Application
 
 _ALLOWED = (
     "The return type must be a string, bytes, dict, list, an iterator or async iterator of strings or bytes,"
@@ -24,7 +24,7 @@ _ALLOWED = (
 )
 
 
-def quick_conversions(app: Flask) -> dict[type, Callable[[Any], Response]]:
+def quick_conversions(app: Application) -> dict[type, Callable[[Any], Response]]:
     """What makes a response of a value as `make_response` does, for types of which it is known beforehand."""
     cls = app.response_class
     if app._replacement_of("make_response") is not None:
@@ -41,7 +41,7 @@ def _same(response: Response) -> Response:
     return response
 
 
-def make_response(app: Flask, rv: Any) -> Response:
+def make_response(app: Application, rv: Any) -> Response:
     """See `Flask.make_response`."""
     status: Any = None
     headers: Any = None
@@ -62,7 +62,7 @@ def make_response(app: Flask, rv: Any) -> Response:
     if isinstance(rv, Coroutine):  # a sync decorator that makes a response of an async view's value
         rv = app.call_from_sync(lambda: rv)
         if isinstance(rv, tuple) and status is None and headers is None:
-            return app.make_response(rv)
+            return app.make_response(rv)  # type: ignore[no-any-return]
     if rv is None:
         raise TypeError(
             f"The view function for {request.endpoint!r} did not return a valid response. The function"
@@ -109,7 +109,7 @@ def make_response(app: Flask, rv: Any) -> Response:
     return cast(Response, rv)
 
 
-def _response_of(flask: Flask, app: Callable[..., Any]) -> Response:
+def _response_of(flask: Application, app: Callable[..., Any]) -> Response:
     """The response of a WSGI application, or of an ASGI one whose response is known already."""
     if is_async(app):
         body = getattr(app, "body", None)
@@ -118,13 +118,13 @@ def _response_of(flask: Flask, app: Callable[..., Any]) -> Response:
                 f"{type(app).__name__} is an ASGI application, which makes its response when it is run:"
                 " return it from the view by itself, without a status or headers."
             )
-        response = flask.response_class(body, status=app.status_code)  # type: ignore[attr-defined]
+        response: Response = flask.response_class(body, status=app.status_code)  # type: ignore[attr-defined]
         response.headers.clear()
         for name, value in app.raw_headers:  # type: ignore[attr-defined]
             response.headers.add(name.decode("latin-1"), value.decode("latin-1"))
         return response
     try:
-        return cast(Response, flask.response_class.force_type(app, request.environ))  # type: ignore[arg-type]
+        return cast(Response, flask.response_class.force_type(app, request.environ))
     except TypeError as error:
         raise TypeError(
             f"The view function for {request.endpoint!r} did not return a valid response: {app!r} was"

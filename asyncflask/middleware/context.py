@@ -89,11 +89,15 @@ class ContextMiddleware:
 
         :returns: the response, or None when it has been sent already.
         """
-        walk, route = ctx._walk, ctx._route
-        if ctx.request.has_body:
+        walk, route, request = ctx._walk, ctx._route, ctx.request
+        # The router has found most routes already; it finds the others inside of the context.
+        layers = self.app if route is None else route.handle
+        if request.has_body:
             if (refusal := await self._receive_ahead(ctx)) is not None:
                 return refusal
-            send = unread(ctx.request, send)
+            if route is not None and not request.body.complete:
+                layers = route.receiving
+            send = unread(request, send)
         is_tested = "asyncflask.client" in scope
         if is_tested:
             # A server's context is nobody's; the test client's is the test's own, and its `g` is to be seen.
@@ -107,7 +111,7 @@ class ContextMiddleware:
         try:
             if route is None or not route.begins_at_once:
                 await self._begin(ctx)
-            response = await self.app(scope, receive, send)
+            response = await layers(scope, receive, send)
             if walk.on_wait is None:
                 await end_watch(ctx)
             walk.on_wait = None
@@ -117,7 +121,7 @@ class ContextMiddleware:
                 and route.ends_at_once
                 and not walk.jobs
                 and not is_tested
-                and not (ctx.request.has_body and ctx.request.has_something_to_close())
+                and not (request.has_body and request.has_something_to_close())
             ):
                 return response  # type: ignore[no-any-return]
             if response is not SENT:

@@ -125,13 +125,13 @@ class Router(StarletteRouter):
         has passed on. Where this application is mounted, the router around it stays: it builds the URLs."""
         scope = request.scope
         if stack.rule is not None:
-            scope["endpoint"] = stack.view
-            scope["route"] = stack.starlette_route
             if "router" in scope:
                 scope["path_params"] = {**scope.get("path_params", {}), **(request.view_args or {})}
             else:
                 scope["router"] = self
                 scope["path_params"] = request.view_args or {}
+            scope["endpoint"] = stack.view
+            scope["route"] = stack.starlette_route
             if stack.takes_body:
                 request.streams_body = stack.streams_body
                 request.passes_body_on = stack.passes_body_on

@@ -190,7 +190,7 @@ class Body:
         :raises ClientDisconnected: when the client goes away before the end.
         :raises RequestTimeout: when it sends nothing for ``BODY_TIMEOUT`` seconds.
         """
-        while not self.complete and self.size <= AHEAD_SIZE and not self._is_too_large():
+        while not self.complete:
             walk.on_wait = self
             try:
                 message = await self._receive()
@@ -209,6 +209,8 @@ class Body:
             self.complete = not message.get("more_body", False)
             self.size += len(chunk)
             self._chunks.append(chunk)
+            if self.complete or self.size > AHEAD_SIZE or self._is_too_large():
+                return
 
     def begin_waiting(self, walk: Walk) -> None:
         """What is received ahead is not there yet. Called by the walk."""
@@ -221,7 +223,8 @@ class Body:
         task.cancel()
 
     def _is_too_large(self) -> bool:
-        return self.size > 0 and (limit := self._request.max_content_length) is not None and self.size > limit
+        limit = self._request.max_content_length
+        return limit is not None and self.size > limit
 
     def is_small(self) -> bool:
         """Whether it may be received ahead: it is not announced as a larger one, nor does the client wait for

@@ -57,7 +57,7 @@ DRAINED_SIZE, DRAINED_SECONDS = 512 * 1024, 0.5
 
 def unread(request: Any, send: Send) -> Send:
     """The `send` for a request as its body is now."""
-    if request.body.complete or request.passes_body_on or request.scope.get("http_version", "1.1")[0] != "1":
+    if request.passes_body_on or request.scope.get("http_version", "1.1")[0] != "1":
         return send
     return UnreadBody(request.body, send)
 

@@ -71,7 +71,7 @@ class ContextMiddleware:
             else:
                 response = await walk.go_on(asked)
             if response is not None:
-                if request.has_body:
+                if request.has_body and not request.body.complete:
                     send = unread(request, send)
                 messages = response.messages(scope)
                 if messages is None:
@@ -93,11 +93,19 @@ class ContextMiddleware:
         # The router has found most routes already; it finds the others inside of the context.
         layers = self.app if route is None else route.handle
         if request.has_body:
-            if (refusal := await self._receive_ahead(ctx)) is not None:
-                return refusal
-            if route is not None and not request.body.complete:
-                layers = route.receiving
-            send = unread(request, send)
+            body = request.open_body()
+            if route is not None and route.receives_ahead and body.is_small():
+                # Nothing has been set in the context yet that the server could leave to the next request.
+                try:
+                    await body.receive_ahead(walk)
+                except ClientDisconnected:
+                    return Response(status=499)  # for nobody, see `_answer_nobody`
+                except RequestTimeout as late:
+                    return Response(late.get_body(), 408, {"Connection": "close"})
+            if not body.complete:
+                walk.is_bridged = True  # `request.form` may have to wait for it
+                layers = layers if route is None else route.receiving
+                send = unread(request, send)
         is_tested = "asyncflask.client" in scope
         if is_tested:
             # A server's context is nobody's; the test client's is the test's own, and its `g` is to be seen.
@@ -176,24 +184,6 @@ class ContextMiddleware:
             except Exception as failed:
                 if not (is_complete and _is_logged_only(self.flask, scope, failed)):
                     raise
-        return None
-
-    async def _receive_ahead(self, ctx: ServedContext) -> Response | None:
-        """Receive a small body. Nothing has been set in the context yet that the server could leave to the
-        next request.
-
-        :returns: None, or what answers a request that does not begin, since its body does not come.
-        """
-        body, route = ctx.request.open_body(), ctx._route
-        if route is not None and route.receives_ahead and body.is_small():
-            try:
-                await body.receive_ahead(ctx._walk)
-            except ClientDisconnected:
-                return Response(status=499)  # for nobody, see `_answer_nobody`
-            except RequestTimeout as late:
-                return Response(late.get_body(), 408, {"Connection": "close"})
-        if not body.complete:
-            ctx._walk.is_bridged = True  # `request.form` may have to wait for it
         return None
 
     async def _begin(self, ctx: ServedContext) -> None:

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServerError, default_exceptions
 from werkzeug.routing import RoutingException
 
-from ..concurrency import current_walk, is_async
+from ..concurrency import as_raised, current_walk, is_async
 from ..globals import _cv_app
 from ..signals import got_request_exception
 from ..typing import Receive, Scope, Send
@@ -37,7 +37,8 @@ class UnhandledErrorMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         try:
             return await self.app(scope, receive, send)
-        except Exception as error:
+        except Exception as raised:
+            error = cast(Exception, as_raised(raised))
             ctx: Any = _cv_app.get()
             if ctx._has_started:
                 raise  # there is an answer already
@@ -64,7 +65,7 @@ class ErrorHandlerMiddleware:
         try:
             return await self.app(scope, receive, send)
         except Exception as error:
-            return await answer_error(self.flask, error)
+            return await answer_error(self.flask, cast(Exception, as_raised(error)))
 
 
 class FailedMatching:

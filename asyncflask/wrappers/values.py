@@ -157,7 +157,7 @@ def _response_of_error(app: Application, error: HTTPException) -> Response:
     made = BaseResponse(body, own.status, headers, direct_passthrough=own.direct_passthrough)
     if own._on_close or cls.close is not BaseResponse.close:
         made.call_on_close(own.close)
-    return app.response_class.force_type(made)  # type: ignore[return-value]
+    return cast(Response, app.response_class.force_type(made))
 
 
 def error_page(error: HTTPException) -> bytes | None:

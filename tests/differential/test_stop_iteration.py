@@ -10,7 +10,8 @@ def stop():
 
 
 SYNC = [
-    "view", "decorated", "index", "before", "after", "pull", "values", "context", "later", "handler", "after_this"
+    "view", "decorated", "index", "before", "after", "pull", "values", "context", "later", "handler",
+    "after_this",
 ]  # fmt: skip
 
 

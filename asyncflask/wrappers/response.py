@@ -43,6 +43,8 @@ class Response(ResponseBase):
     _asks_questions = False
     _has_own_headers = False
     _has_own_close = False
+    #: Whether the headers of a stream are sent before its first chunk is there.
+    _starts_at_once = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -189,12 +191,14 @@ class Response(ResponseBase):
             await send(start)
             await send({"type": "http.response.body", "body": body})
             return
-        await send(start)
+        late_start = None if without_body or self._starts_at_once else start
+        if late_start is None:
+            await send(start)
         if not without_body:
             if self.is_async_stream:
-                await self._send_async(send)
+                await self._send_async(late_start, send)
             else:
-                await self._send_sync(send)
+                await self._send_sync(late_start, send)
         await send({"type": "http.response.body", "body": b""})
 
     async def send_and_close(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -208,10 +212,16 @@ class Response(ResponseBase):
         finally:
             await self.aclose()
 
-    async def _send_async(self, send: Send) -> None:
+    # As WSGI servers do: the first chunk is taken before anything is sent (PEP 3333, "The start_response()
+    # Callable"), so that what fails until then can be answered with an error.
+
+    async def _send_async(self, start: Message | None, send: Send) -> None:
         chunks = cast(AsyncIterator[Any], self.response)
         count = 0
         async for chunk in chunks:
+            if start is not None:
+                await send(start)
+                start = None
             body = chunk.encode() if isinstance(chunk, str) else chunk
             if body:
                 await send({"type": "http.response.body", "body": body, "more_body": True})
@@ -220,14 +230,20 @@ class Response(ResponseBase):
                 # Neither iterator nor server need ever wait, and then nobody else had a turn, nor were it
                 # noticed that the client has gone.
                 await asyncio.sleep(0)
+        if start is not None:
+            await send(start)
 
-    async def _send_sync(self, send: Send) -> None:
+    async def _send_sync(self, start: Message | None, send: Send) -> None:
         walk = current_walk()
+        await walk.to_thread()
         iterator = iter(cast(Iterable[Any], self.response))
         while True:
             await walk.to_thread()
             chunk = next(iterator, None)
             await walk.to_loop()
+            if start is not None:
+                await send(start)
+                start = None
             if chunk is None:
                 return
             body = chunk.encode() if isinstance(chunk, str) else chunk

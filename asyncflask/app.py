@@ -192,6 +192,9 @@ class Flask(ASGIApplication):
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name in _SETUP:
+            if name == "url_map":
+                Map.adopt(value)
+                self.__dict__.pop("_url_builder", None)
             changed()
 
     def __delattr__(self, name: str) -> None:

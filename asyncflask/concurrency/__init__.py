@@ -8,7 +8,7 @@
 - `inbox`, `completion`: how threads report to the loop, and what the loop waits for.
 """
 
-from .callables import as_coroutine, is_async, is_awaitable
+from .callables import as_coroutine, as_raised, is_async, is_awaitable
 from .completion import outlasted
 from .current import _inner_walk, active_walk, current_walk, inner_walk, leave_inner_walk, lent_worker
 from .outside import outside
@@ -20,6 +20,7 @@ __all__ = [
     "_inner_walk",
     "active_walk",
     "as_coroutine",
+    "as_raised",
     "current_walk",
     "inner_walk",
     "is_async",

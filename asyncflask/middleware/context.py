@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import ClientDisconnected, RequestTimeout
 
-from ..concurrency import ServedWalk, Walk, _inner_walk, leave_inner_walk, lent_worker, outside
+from ..concurrency import ServedWalk, Walk, _inner_walk, as_raised, leave_inner_walk, lent_worker, outside
 from ..ctx import ServedContext
 from ..disconnect import end_watch, until_disconnect
 from ..globals import _cv_app
@@ -142,7 +142,7 @@ class ContextMiddleware:
                     sent, response = response, SENT
                     await self._send(ctx, sent, scope, receive, send)
         except BaseException as raised:
-            error = raised
+            error = as_raised(raised)
             walk.on_wait = None
             try:
                 await end_watch(ctx)
@@ -259,7 +259,7 @@ def _is_logged_only(app: Application, scope: Scope, error: BaseException) -> boo
     ):
         return False
     place = f"{scope['path']} [{scope['method']}]"
-    app.logger.error(f"Exception on {place}, after the response was sent", exc_info=error)
+    app.logger.error(f"Exception on {place}, after the response was sent", exc_info=as_raised(error))
     return True
 
 

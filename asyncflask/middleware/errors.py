@@ -11,7 +11,7 @@ from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServe
 from werkzeug.routing import RoutingException
 
 from .. import observed
-from ..concurrency import _inner_walk, current_walk, is_async
+from ..concurrency import _inner_walk, as_raised, current_walk, is_async
 from ..globals import _cv_app
 from ..observed import ErrorHandlers
 from ..signals import got_request_exception
@@ -40,6 +40,7 @@ class UnhandledErrorMiddleware:
         try:
             return await self.app(scope, receive, send)
         except Exception as error:
+            error = as_raised(error)
             ctx: Any = _cv_app.get()
             if ctx._has_started:
                 raise  # there is an answer already
@@ -69,6 +70,7 @@ class ErrorHandlerMiddleware:
         try:
             return await self.app(scope, receive, send)
         except Exception as error:
+            error = as_raised(error)
             handler = self._found.get(type(error)) or self._find(error)
             ctx: Any = _cv_app.get()
             if handler is None or ctx._route is not self.route or self.route.made_for is not observed.setup:

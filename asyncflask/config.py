@@ -292,5 +292,8 @@ DEFAULTS: Mapping[str, Any] = ImmutableDict(
         "BACKGROUND_TASK_SHUTDOWN_TIMEOUT": 5.0,
         # The largest number of threads for sync callables.
         "WORKER_THREADS": 40,
+        # How many callables may wait for one until further requests that need one are answered with 503,
+        # None for any number.
+        "WORKER_QUEUE_LIMIT": None,
     }
 )

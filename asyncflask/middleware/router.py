@@ -95,6 +95,8 @@ class Router(StarletteRouter):
             self._prepare()
         if self._asks_werkzeug:
             return None
+        if request.raw_headers.get(b"host") not in self._hosts and not self._accepts_host(request):
+            return None
         scope = request.scope
         is_below = "root_path" in scope and scope["root_path"]  # twice as fast as get()
         path: str = route_path(scope) if is_below else scope["path"]
@@ -119,6 +121,16 @@ class Router(StarletteRouter):
         if stack is None or stack.made_for is not self._made_for or method == "OPTIONS":
             stack = self._stack_of(target, request, path)
         return self._described(request, stack)
+
+    def _accepts_host(self, request: Request) -> bool:
+        """Whether URLs can be built for the host that was asked for. For others Werkzeug has the answer."""
+        try:
+            (self.flask.config["SERVER_NAME"] or request.host).lower().encode("idna")
+        except UnicodeError:
+            return False
+        if len(self._hosts) < 200:  # a client may ask for any
+            self._hosts.add(request.raw_headers.get(b"host"))
+        return True
 
     def _described(self, request: Request, stack: Stack) -> Stack:
         """Leave in the scope what Starlette's router leaves there, for middleware that looks at the one it
@@ -214,6 +226,8 @@ class Router(StarletteRouter):
         flask = self.flask
         self._made_for = observed.setup
         self._stacks = {}
+        # Of the Host headers that have been seen, those that are fine.
+        self._hosts: set[bytes | None] = set()
         self._asks_werkzeug = (
             flask.config["TRUSTED_HOSTS"] is not None
             or flask.request_class.trusted_hosts is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 from urllib.parse import quote
@@ -21,27 +21,36 @@ from ..lazy import lazy
 class RequestHeaders(ImmutableHeadersMixin, Headers):  # type: ignore[misc]
     """The headers that the client sent; they cannot be changed.
 
-    :param raw: as they are in the scope.
+    As in a WSGI environ a name has one value (see `environ.joined`), dashes and underscores in the name that
+    is asked for are the same, and names that were sent with underscores are left out: a proxy that sets a
+    header removes what a client has sent under that name, but not under the other.
+
+    :param raw: the values by their names in lower case.
     """
 
-    def __init__(self, raw: Sequence[tuple[bytes, bytes]]) -> None:
+    def __init__(self, raw: Mapping[bytes, bytes]) -> None:
         self._raw = raw
 
     @lazy
     def _list(self) -> list[tuple[str, str]]:
         names = _names
-        return [(names.get(name) or _written(name), value.decode("latin-1")) for name, value in self._raw]
-
-    @lazy
-    def _first(self) -> dict[bytes, bytes]:
-        return dict(reversed(self._raw))
+        return [
+            (names.get(name) or _written(name), value.decode("latin-1"))
+            for name, value in self._raw.items()
+            if b"_" not in name
+        ]
 
     def _value_of(self, key: str) -> str | None:
         try:
-            value = self._first.get(key.lower().encode("latin-1"))
-        except (UnicodeEncodeError, AttributeError):
+            value = self._raw.get(key.lower().replace("_", "-").encode("latin-1"))
+        except (UnicodeEncodeError, AttributeError, TypeError):
             return None  # no name of a header, or no string
         return None if value is None else value.decode("latin-1")
+
+    def getlist(self, key: str, type: Callable[[str], Any] | None = None) -> list[Any]:
+        """The value in a list, which is empty without one, or where `type` raises a ValueError."""
+        value = self.get(key, None, type)
+        return [] if value is None else [value]
 
     def get(self, key: str, default: Any = None, type: Callable[[str], Any] | None = None) -> Any:  # type: ignore[override]
         value = self._value_of(key)

@@ -25,7 +25,7 @@ from werkzeug.wrappers import Request as RequestBase
 
 from .. import json
 from ..body import Body, MemoryStream, MultipartForm, nothing_to_receive, parse_multipart
-from ..environ import environ_from_scope, route_path, scope_from_environ
+from ..environ import environ_from_scope, joined, route_path, scope_from_environ
 from ..globals import _cv_app, current_app
 from ..helpers import _split_blueprint_path
 from ..lazy import lazy
@@ -136,8 +136,11 @@ class Request(RequestBase):
         self.scope: Scope = scope  # type: ignore[assignment]
         self.method: str = scope.get("method", "GET")
         self._receive = receive
-        raw_headers: dict[bytes, bytes] = dict(scope["headers"])
-        #: The headers by their names in lower case, the last of each: a quick way to see what is there.
+        headers = scope["headers"]
+        raw_headers: dict[bytes, bytes] = dict(headers)
+        if len(raw_headers) != len(headers):
+            raw_headers = joined(headers)
+        #: The headers by their names in lower case, several lines of one name as one.
         self.raw_headers = raw_headers
         #: Whether the headers announce a body (RFC 9112 section 6.3).
         self.has_body = (
@@ -153,7 +156,7 @@ class Request(RequestBase):
     @lazy
     def headers(self) -> Headers:
         """The headers that the client sent."""
-        return RequestHeaders(self.scope["headers"])
+        return RequestHeaders(self.raw_headers)
 
     @lazy
     def scheme(self) -> str:
@@ -224,7 +227,7 @@ class Request(RequestBase):
     def cookies(self) -> ImmutableMultiDict[str, str]:
         """The cookies that the client sent (RFC 6265 section 4.2); the first of those with the same name."""
         pairs = []
-        for part in ";".join(self.headers.getlist("Cookie")).split(";"):
+        for part in self.headers.get("Cookie", "").split(";"):
             name, _, value = part.partition("=")
             name, value = name.strip(" \t"), value.strip(" \t")
             if name:
@@ -362,8 +365,6 @@ class Request(RequestBase):
         raw = self.raw_headers.get(b"content-type")
         if raw is None:
             return ""
-        if len(self.raw_headers) != len(self.scope["headers"]):
-            return super().mimetype  # there may be several, and a raw header is the last of its name
         mimetype = _mimetypes.get(raw)
         if mimetype is None:
             mimetype = super().mimetype

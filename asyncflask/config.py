@@ -286,6 +286,8 @@ DEFAULTS: Mapping[str, Any] = ImmutableDict(
         "CHANNELS_URL": None,
         # Whether an async view is cancelled when its client goes away.
         "CANCEL_ON_DISCONNECT": True,
+        # Origins of the pages that may open a websocket, None for those of the same host, "*" for all.
+        "WEBSOCKET_ORIGINS": None,
         # Seconds that a client may send nothing of a body.
         "BODY_TIMEOUT": 60.0,
         # Seconds that background tasks may go on when the server ends.

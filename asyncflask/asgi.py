@@ -19,6 +19,7 @@ from .concurrency.pool import WorkerPool
 from .concurrency.waiting import async_to_sync, call_from_sync
 from .lazy import lazy
 from .lifespan import check_generator, lent, serving
+from .long_waits import long_waits
 from .middleware.router import Router
 from .mounting import Mount, make_mount
 from .observed import changed
@@ -227,7 +228,17 @@ class ASGIApplication(Scaffold):
 
     @lazy
     def worker_pool(self) -> WorkerPool:
-        """The threads for sync callables: at most ``WORKER_THREADS``, joined when the server shuts down."""
-        pool = WorkerPool(self.config["WORKER_THREADS"], f"{self.name}-worker")
+        """The threads for sync callables: at most ``WORKER_THREADS``, joined when the server shuts down.
+
+        ``worker_pool.queue`` says what waits for one: ``len(queue)`` jobs now, the next of them for
+        ``queue.longest()`` seconds; ``queue.taken`` jobs so far have waited ``queue.seconds`` seconds, all
+        together.
+        """
+        pool = WorkerPool(
+            self.config["WORKER_THREADS"],
+            f"{self.name}-worker",
+            self.config["WORKER_QUEUE_LIMIT"],
+            long_waits(self._application),
+        )
         weakref.finalize(self, pool.stop)
         return pool

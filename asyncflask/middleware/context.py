@@ -19,6 +19,7 @@ from ..wrappers import Response
 from .body import unread
 from .finalize import process_further
 from .layer import SENT, may_wait_in_sync_code
+from .overload import is_refused, refusal
 from .router import Router
 from .signals import emit
 from .websocket import WebsocketMiddleware
@@ -64,6 +65,9 @@ class ContextMiddleware:
         request._app = flask
         ctx._route = self.app.match(request)
         try:
+            if walk._pool.queue.is_full and is_refused(ctx._route, walk._pool):
+                await refusal(walk._pool)(scope, receive, unread(request, send) if request.has_body else send)
+                return
             try:
                 asked = walk.begin(self.answer(ctx, scope, receive, send))
             except StopIteration as end:  # nothing in it had to wait

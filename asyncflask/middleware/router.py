@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 from starlette.datastructures import URLPath
 from starlette.routing import BaseRoute, NoMatchFound
 from starlette.routing import Router as StarletteRouter
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
-from werkzeug.routing import WebsocketMismatch
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, SecurityError
+from werkzeug.routing import RequestRedirect, WebsocketMismatch
 
 from .. import observed
 from ..environ import route_path
 from ..globals import _cv_app
+from ..hosts import check_host
 from ..routing import NOWHERE, RouteMatcher, Rule, convert
 from ..typing import Receive, Scope, Send
 from . import Stack
@@ -125,8 +126,9 @@ class Router(StarletteRouter):
     def _accepts_host(self, request: Request) -> bool:
         """Whether URLs can be built for the host that was asked for. For others Werkzeug has the answer."""
         try:
+            check_host(request.headers.get("host"))
             (self.flask.config["SERVER_NAME"] or request.host).lower().encode("idna")
-        except UnicodeError:
+        except (SecurityError, UnicodeError):
             return False
         if len(self._hosts) < 200:  # a client may ask for any
             self._hosts.add(request.raw_headers.get(b"host"))
@@ -161,6 +163,10 @@ class Router(StarletteRouter):
             await ctx._walk.call(ctx.match_request)
         else:
             ctx.match_request()
+        if isinstance(request.routing_exception, RequestRedirect) and not request.host:
+            # Without any host to name, the path says it all: "http:///path/" would lead to the host "path".
+            url = request.routing_exception.new_url.partition("://")[2]
+            request.routing_exception.new_url = "/" + url.lstrip("/")
         path = route_path(request.scope)
         if request.routing_exception is not None or self._is_for_mounts(request):
             self._match_mount(request, path)

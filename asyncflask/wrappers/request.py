@@ -20,7 +20,6 @@ from werkzeug.datastructures import (
 )
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
-from werkzeug.sansio.utils import get_host
 from werkzeug.wrappers import Request as RequestBase
 
 from .. import json
@@ -28,6 +27,7 @@ from ..body import Body, MemoryStream, MultipartForm, nothing_to_receive, parse_
 from ..environ import environ_from_scope, joined, route_path, scope_from_environ
 from ..globals import _cv_app, current_app
 from ..helpers import _split_blueprint_path
+from ..hosts import requested_host
 from ..lazy import lazy
 from ..typing import Receive, Scope
 from .headers import RequestHeaders, is_out_of_range, valid_date
@@ -177,8 +177,7 @@ class Request(RequestBase):
 
         :raises SecurityError: when it is not one of `trusted_hosts`.
         """
-        host = get_host(self.scheme, self.headers.get("host"), self.server, self.trusted_hosts)
-        return "" if "xn--" in host and not _is_idna(host) else host
+        return requested_host(self.scheme, self.headers.get("host"), self.server, self.trusted_hosts)
 
     @lazy
     def root_path(self) -> str:
@@ -605,16 +604,6 @@ _ODD_IN_COOKIE = re.compile(r'[^\x21-\x7e]|"')
 def _is_plain_cookie(name: str, value: str) -> bool:
     """Whether there is nothing in it that wants a closer look."""
     return _ODD_IN_COOKIE.search(name) is None and _ODD_IN_COOKIE.search(value) is None
-
-
-def _is_idna(host: str) -> bool:
-    try:
-        host.encode().decode("idna")
-    except UnicodeDecodeError:
-        return True  # Werkzeug shows such a label as it is
-    except UnicodeError:
-        return False
-    return True
 
 
 class _Input:

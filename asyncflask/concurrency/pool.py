@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from functools import cache
 
-from .worker import Job, Worker, here
+from .worker import Job, Worker, become
 
 #: How many threads of a pool may rest for their requests. Each takes some 20 KiB.
 RESTING = 2000
@@ -65,7 +65,7 @@ class _PoolWorker(Worker):
                     self.pool._wake_one()  # what no thread could be started for
 
     def _run(self) -> None:
-        here.worker = self
+        become(self)
         while (job := self._next()) is not None:
             job()
             del job  # what the job holds is not to live until the next one

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .globals import current_app as current_app
 from .helpers import send_from_directory as send_from_directory
 from .lazy import importing
+from .lifespan import check_generator
 from .observed import HandlersByCode, ObservedDict
 from .scaffold import LegacyAttribute, Scaffold, _endpoint_from_view_func, _sentinel, setupmethod
 
@@ -298,6 +299,28 @@ class Blueprint(Scaffold):
     def after_app_request(self, f: F) -> F:
         """`Flask.after_request`, for every request of the application."""
         self._on_app("after_request_funcs", f)
+        return f
+
+    @setupmethod
+    def before_app_serving(self, f: F) -> F:
+        """`Flask.before_serving`, once for each application that the blueprint is registered on."""
+        self.record_once(lambda state: state.app.before_serving_funcs.append(f))
+        return f
+
+    @setupmethod
+    def after_app_serving(self, f: F) -> F:
+        """`Flask.after_serving`, once for each application that the blueprint is registered on."""
+        self.record_once(lambda state: state.app.after_serving_funcs.append(f))
+        return f
+
+    @setupmethod
+    def while_app_serving(self, f: F) -> F:
+        """`Flask.while_serving`, once for each application that the blueprint is registered on.
+
+        :raises TypeError: when `f` is no generator function.
+        """
+        check_generator(f)
+        self.record_once(lambda state: state.app.while_serving_gens.append(f))
         return f
 
     @setupmethod

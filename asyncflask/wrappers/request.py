@@ -151,6 +151,12 @@ class Request(RequestBase):
         if shallow:
             self.shallow = True
 
+    def forget_target(self) -> None:
+        """Look into the scope anew for path and host."""
+        self.raw_headers = dict(self.scope["headers"])
+        for name in ("headers", "host", "path"):
+            self.__dict__.pop(name, None)
+
     # -- what Werkzeug's request is made of -----------------------------------------------------
 
     @lazy

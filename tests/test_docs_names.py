@@ -1,7 +1,7 @@
 """Every public name is in the reference of the API, and every key on the page about configuration.
 
-The reference is made by Sphinx' autodoc from the directives of `docs/api`; what these name, and the members of
-the classes among them, is what the pages show.
+The reference is made by Sphinx' autodoc from the directives of `docs/api`; what these name, and the members
+of the classes among them, is what the pages show.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def words(text: str) -> set[str]:
 #: Modules whose names are in the reference as those of `asyncflask` itself, or not for users. A new module is
 #: either of these, or its names are in the reference.
 WITHOUT_OWN_NAMES = words(
-    """app as_flask asgi_only background blueprints body check concurrency ctx debug debughelpers disconnect environ
-    error_handlers ext globals helpers lazy legacy lifespan middleware mounting observed protocols routing sansio
-    scaffold serving signing version websocket wrappers __main__"""
+    """app as_flask asgi_only background blueprints body check concurrency ctx debug debughelpers disconnect
+    environ error_handlers ext globals helpers lazy legacy lifespan middleware mounting observed
+    protocols routing sansio scaffold serving signing version websocket wrappers __main__"""
 )
 #: Modules further in that users import from.
 FURTHER_IN = ["json.provider", "json.fast", "json.tag", "middleware.proxy_fix"]

@@ -22,7 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class BlueprintSetupState:
-    """One registration of a blueprint; `Blueprint.record`ed functions are called with it.
+    """One registration of a blueprint: what the functions of `Blueprint.record` are called with.
 
     :param blueprint: the blueprint.
     :param app: the application that it is registered on.

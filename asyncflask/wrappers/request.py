@@ -29,7 +29,7 @@ from ..environ import environ_from_scope, route_path, scope_from_environ
 from ..globals import _cv_app, current_app
 from ..helpers import _split_blueprint_path
 from ..lazy import lazy
-from ..typing import Receive, Scope
+from ..typing import Receive, RequestStream, Scope
 from .headers import RequestHeaders, is_out_of_range, valid_date
 
 if TYPE_CHECKING:
@@ -330,7 +330,7 @@ class Request(RequestBase):
         self.streams_body = False
 
     @lazy
-    def stream(self) -> IO[bytes]:
+    def stream(self) -> RequestStream:
         """The body as a file. Reading it leaves nothing for `form` and `data`, as in Flask.
 
         On a route declared with ``stream=True`` these are the chunks as they
@@ -343,13 +343,13 @@ class Request(RequestBase):
                 "This request was made with shallow=True, which is to say that its body is not read."
             )
         if self._stream_is_taken:
-            return MemoryStream()  # it has been read to its end
+            return cast(RequestStream, MemoryStream())  # it has been read to its end
         if self._receive is None and "environ" in self.__dict__:
             stream = self._wsgi_stream()
         else:
             stream = self.body.open(self.streams_body)
         self._stream_is_taken = True
-        return stream
+        return cast(RequestStream, stream)
 
     def _wsgi_stream(self) -> IO[bytes]:
         from werkzeug.wsgi import get_input_stream  # WSGI

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, ValuesView
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
-from functools import partial
-from inspect import isasyncgenfunction
 from logging import Logger
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from urllib.parse import quote
 
-from starlette.datastructures import URLPath
 from werkzeug.datastructures import ImmutableDict
 from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError, HTTPException, NotFound
 from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException
@@ -23,12 +18,10 @@ from werkzeug.utils import redirect as _wz_redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from . import observed
-from .asgi_only import NO_WSGI_APP, coroutine_function, require_asgi
-from .background import BackgroundTasks
-from .concurrency import inner_walk, is_async
-from .concurrency.in_worker import sync_to_async
-from .concurrency.pool import WorkerPool
-from .concurrency.waiting import async_to_sync, call_from_sync, run_sync
+from .asgi import ASGIApplication, Lifespan
+from .asgi_only import coroutine_function, require_asgi
+from .concurrency import inner_walk
+from .concurrency.waiting import run_sync
 from .config import DEFAULTS, Config, ConfigAttribute
 from .config import make_timedelta as _make_timedelta
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, _default_template_ctx_processor
@@ -43,7 +36,6 @@ from .helpers import (
 )
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .lazy import imported, importing, lazy
-from .lifespan import check_generator, lent, serving
 from .logging import create_logger
 from .middleware import errors
 from .middleware.context import ContextMiddleware
@@ -53,12 +45,11 @@ from .middleware.layer import Route, overridden
 from .middleware.router import Router
 from .middleware.teardown import do_teardown_appcontext, do_teardown_request
 from .middleware.view import dispatch_request
-from .mounting import Mount, make_mount
 from .observed import FunctionList, changed, setup_names
 from .routing import Map, Rule, UrlBuilder, build_url, create_url_adapter
 from .routing.adding import add_rule, add_static_rule
 from .routing.building import handle_build_error
-from .scaffold import LegacyAttribute, Scaffold, _endpoint_from_view_func, find_package, setupmethod
+from .scaffold import LegacyAttribute, _endpoint_from_view_func, find_package, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .signals import (
     appcontext_tearing_down,
@@ -76,10 +67,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jinja2 import BaseLoader
-    from starlette.routing import BaseRoute
 
     from .blueprints import Blueprint
-    from .channels import Channels
     from .cli import AppGroup
     from .middleware.debug import DebugMiddleware
     from .templating import Environment
@@ -87,11 +76,10 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
-Lifespan = Callable[[Any], AbstractAsyncContextManager["Mapping[str, Any] | None"]]
 _sentinel: Any = object()
 
 
-class Flask(Scaffold):
+class Flask(ASGIApplication):
     """An application: Flask's, as an ASGI application.
 
     :param import_name: the name of the module, ``__name__``; resources are found next to it.
@@ -139,8 +127,6 @@ class Flask(Scaffold):
 
     # What is around the layers in debug mode.
     _debug_layer: DebugMiddleware | None = None
-    # The state that `lifespan` has left in an application that this one is mounted in.
-    _lent_state: Mapping[str, Any] | None = None
     # What signs sessions, and what it was made for; see `SecureCookieSessionInterface`.
     _signing_serializer: tuple[tuple[Any, ...], Any] | None = None
 
@@ -166,6 +152,7 @@ class Flask(Scaffold):
             static_url_path=static_url_path,
             template_folder=template_folder,
             root_path=root_path,
+            lifespan=lifespan,
         )
         if instance_path is None:
             instance_path = self.auto_find_instance_path()
@@ -195,18 +182,9 @@ class Flask(Scaffold):
         self.subdomain_matching = subdomain_matching
         self.template_context_processors[None].append(_default_template_ctx_processor)
         self._got_first_request = False
-        self._layers: ASGIApp | None = None
         # The same, for `__call__`, while `asgi_app` has nothing more to do; and the setup that it is true in.
         self._direct: ASGIApp = cast(Any, None)
         self._direct_in: object = None
-        self._middleware: list[tuple[Callable[..., ASGIApp], tuple[Any, ...], dict[str, Any]]] = []
-        #: What is mounted, the longest path first.
-        self.mounts: list[Mount] = []
-        self.before_serving_funcs: list[Callable[[], Any]] = []
-        self.after_serving_funcs: list[Callable[[], Any]] = []
-        self.while_serving_gens: list[Callable[[], Any]] = []
-        self.background_tasks = BackgroundTasks(self)
-        self._lifespan = asynccontextmanager(lifespan) if isasyncgenfunction(lifespan) else lifespan
 
         if self.has_static_folder:
             add_static_rule(self, static_host, host_matching)
@@ -252,18 +230,6 @@ class Flask(Scaffold):
             layers = debug_layer(self, layers)
         await layers(scope, receive, send)
 
-    @property
-    def wsgi_app(self) -> NoReturn:
-        """Not there: the application is an ASGI one.
-
-        :raises AttributeError: which says what to use.
-        """
-        raise AttributeError(NO_WSGI_APP)
-
-    @wsgi_app.setter
-    def wsgi_app(self, app: Any) -> NoReturn:
-        raise AttributeError(NO_WSGI_APP)
-
     def build_layers(self) -> ASGIApp:
         """What a request goes through, from the outside in: user middleware, the context, the router."""
         if any(owner._has_template_folder() for owner in (self, *self.iter_blueprints())):
@@ -279,120 +245,12 @@ class Flask(Scaffold):
         """Starlette's router, for the rules of `url_map`."""
         return Router(self)
 
-    @setupmethod
-    def add_middleware(self, cls: Callable[..., ASGIApp], *args: Any, **options: Any) -> None:
-        """Put ASGI middleware around the application: the last added is the outermost.
-
-        It sees everything, the lifespan too. Unlike ``app.asgi_app = Middleware(app.asgi_app)``
-        it may be added before or after anything else.
-
-        :param cls: called with the application that it goes around.
-        :param args: further arguments for it, as are `options`.
-        """
-        self._middleware.append((cls, args, options))
-        self._layers = None
-        changed()
-
-    @setupmethod
-    def mount(self, path: str, app: ASGIApp, name: str | None = None) -> None:
-        """Hand what is below a path, and no rule is for, to another ASGI application.
-
-        Hooks and session are around it as around a view; it takes the body as it comes, and its
-        answer goes out as it comes. Its lifespan runs with this application's.
-
-        :param path: the path; "/" for everything that is left.
-        :param app: the application. For a WSGI application that is ``a2wsgi.WSGIMiddleware(wsgi_app)``.
-        :param name: the endpoint, for `url_for` with a ``path``; made from the path unless given.
-        :raises TypeError: when `app` is no ASGI application.
-        :raises ValueError: when `path` is no path, or taken.
-        """
-        mount = make_mount(self, path, app, name)
-        self.url_map.add(mount.rule)
-        self.view_functions[mount.rule.endpoint] = mount.view
-        self.mounts = sorted([*self.mounts, mount], key=lambda mount: len(mount.path), reverse=True)
-
-    @property
-    def routes(self) -> list[BaseRoute]:
-        """The rules in the form of Starlette's routes, for middleware that looks there."""
-        return self.router.routes
-
-    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """The path of an endpoint below the application, see `Router.url_path_for`."""
-        return self.router.url_path_for(name, **path_params)
-
     def _replacement_of(self, name: str) -> Callable[..., Any] | None:
         cls = type(self)
         if name not in self.__dict__ and (cls is Flask or getattr(cls, name) is getattr(Flask, name)):
             return None
         method: Callable[..., Any] = getattr(self, name)
         return None if getattr(method, "__func__", method) is getattr(Flask, name) else method
-
-    # -- from the server's start to its end -----------------------------------------------------
-
-    def lifespan_context(self, app: Any = None) -> AbstractAsyncContextManager[Mapping[str, Any] | None]:
-        """Everything to be done around serving; the router calls it."""
-        return serving(self)
-
-    @property
-    def lifespan(self) -> Lifespan:
-        """The lifespan, for an application that this one is mounted in:
-        ``Starlette(routes=[Mount("/app", app)], lifespan=app.lifespan)``. The state that it leaves is in
-        this application's requests, whatever the other one does with it."""
-        return partial(lent, self)
-
-    @property
-    def has_lifespan(self) -> bool:
-        """Whether anything is to be done when the server starts or ends."""
-        return bool(
-            self._lifespan or self.before_serving_funcs or self.after_serving_funcs or self.while_serving_gens
-        ) or bool(self.mounts or self.config.get("CHANNELS_URL"))
-
-    @setupmethod
-    def before_serving(self, f: F) -> F:
-        """Call `f` before the server takes requests, within an application context. What it raises stops
-        the server."""
-        self.before_serving_funcs.append(f)
-        return f
-
-    @setupmethod
-    def after_serving(self, f: F) -> F:
-        """Call `f` when the server takes no more requests, within an application context."""
-        self.after_serving_funcs.append(f)
-        return f
-
-    @setupmethod
-    def while_serving(self, f: F) -> F:
-        """Run the generator `f`, sync or async, up to its ``yield`` before the server takes requests, and
-        from there when it takes no more."""
-        check_generator(f)
-        self.while_serving_gens.append(f)
-        return f
-
-    def add_background_task(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        """Call a function once the response of the current request is sent, outside of a request at once.
-
-        It runs with an application context, a sync one in a worker thread; what it raises is logged.
-        The server waits for it at its end, for ``BACKGROUND_TASK_SHUTDOWN_TIMEOUT`` seconds.
-
-        :param func: the function, sync or async.
-        :param args: for it, as are `kwargs`.
-        """
-        self.background_tasks.add(partial(func, *args, **kwargs))
-
-    @lazy
-    def channels(self) -> Channels:
-        """What is published under a name goes to all who listen to it, see `asyncflask.channels`."""
-        from .channels import Channels  # few have any
-
-        # setdefault: all threads are to get the same.
-        return cast("Channels", self.__dict__.setdefault("channels", Channels(self)))
-
-    @lazy
-    def worker_pool(self) -> WorkerPool:
-        """The threads for sync callables: at most ``WORKER_THREADS``, joined when the server shuts down."""
-        pool = WorkerPool(self.config["WORKER_THREADS"], f"{self.name}-worker")
-        weakref.finalize(self, pool.stop)
-        return pool
 
     # -- names, configuration, resources --------------------------------------------------------
 
@@ -742,6 +600,17 @@ class Flask(Scaffold):
         exc = sys.exc_info()[1] if exc is _sentinel else exc
         self._run(do_teardown_appcontext(Route(self, None), exc))
 
+    async def async_teardown_request(self, exc: BaseException | None) -> None:
+        """`do_teardown_request`, from async code."""
+        await self._in_walk(do_teardown_request(self._request_ctx()._route, exc))
+
+    async def async_teardown_appcontext(self, exc: BaseException | None) -> None:
+        """`do_teardown_appcontext`, from async code."""
+        await self._in_walk(do_teardown_appcontext(Route(self, None), exc))
+
+    async def _in_walk(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        await inner_walk(self.worker_pool).run(coroutine)
+
     def _request_ctx(self) -> Any:
         """The context of the current request, with the stack of layers for it."""
         ctx: Any = _active_request_ctx()
@@ -810,56 +679,6 @@ class Flask(Scaffold):
         :raises TypeError: for anything else.
         """
         return make_response(self, rv)
-
-    # -- sync and async -------------------------------------------------------------------------
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """A function to be called without ``await``: `func` itself, or, for an ``async def``, one that
-        waits for it, see `async_to_sync`."""
-        return self.async_to_sync(func) if is_async(func) else func
-
-    def async_to_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """A function that runs a coroutine function and waits for its result.
-
-        In a worker thread it runs on the server's loop. On the loop, which cannot
-        wait, the function returns the coroutine, to be awaited by who gets it.
-        """
-        return async_to_sync(func, self.worker_pool)
-
-    def sync_to_async(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """A coroutine function that runs the sync `func` in a worker thread, with the caller's context."""
-        return sync_to_async(func, self.worker_pool)
-
-    def ensure_async(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """A coroutine function: `func` itself, or, for a sync one, `sync_to_async` of it."""
-        return func if is_async(func) else self.sync_to_async(func)
-
-    def call_from_sync(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call a function of the user, sync or async, from sync code such as `render_template`.
-
-        :raises RuntimeError: on the event loop outside of a request, when the function is async and has to
-            wait.
-        """
-        return call_from_sync(self.worker_pool, func, *args, **kwargs)
-
-    def waiting(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """A function that calls `func` with `call_from_sync`; for the async receivers of signals."""
-
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return self.call_from_sync(func, *args, **kwargs)
-
-        return wrapper
-
-    async def async_teardown_request(self, exc: BaseException | None) -> None:
-        """`do_teardown_request`, from async code."""
-        await self._in_walk(do_teardown_request(self._request_ctx()._route, exc))
-
-    async def async_teardown_appcontext(self, exc: BaseException | None) -> None:
-        """`do_teardown_appcontext`, from async code."""
-        await self._in_walk(do_teardown_appcontext(Route(self, None), exc))
-
-    async def _in_walk(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        await inner_walk(self.worker_pool).run(coroutine)
 
     # -- running and testing --------------------------------------------------------------------
 

@@ -58,7 +58,23 @@ from .signals import (
     request_started,
     request_tearing_down,
 )
-from .typing import ASGIApp, Receive, ResponseReturnValue, Scope, Send
+from .typing import (
+    ASGIApp,
+    Receive,
+    ResponseReturnValue,
+    RouteCallable,
+    Scope,
+    Send,
+    ShellContextProcessorCallable,
+    ShellContextProcessorT,
+    TeardownT,
+    TemplateFilterCallable,
+    TemplateFilterT,
+    TemplateGlobalCallable,
+    TemplateGlobalT,
+    TemplateTestCallable,
+    TemplateTestT,
+)
 from .websocket import Websocket
 from .wrappers import Request, Response
 from .wrappers.values import make_response
@@ -172,13 +188,13 @@ class Flask(ASGIApplication):
         #: Called with error, endpoint and values when a URL cannot be built; the first string is taken.
         self.url_build_error_handlers: list[Callable[[Exception, str, dict[str, Any]], Any]] = FunctionList()
         self.teardown_appcontext_funcs: list[Callable[..., Any]] = FunctionList()
-        self.shell_context_processors: list[Callable[[], dict[str, Any]]] = []
+        self.shell_context_processors: list[ShellContextProcessorCallable] = []
         #: Blueprints by the names that they are registered under.
         self.blueprints: dict[str, Blueprint] = {}
         #: What extensions keep for this application, by their names.
         self.extensions: dict[str, Any] = {}
         #: The rules, a `werkzeug.routing.Map`.
-        self.url_map: Any = self.url_map_class(host_matching=host_matching)
+        self.url_map: Map = self.url_map_class(host_matching=host_matching)
         self.subdomain_matching = subdomain_matching
         self.template_context_processors[None].append(_default_template_ctx_processor)
         self._got_first_request = False
@@ -348,7 +364,7 @@ class Flask(ASGIApplication):
         self,
         rule: str,
         endpoint: str | None = None,
-        view_func: Callable[..., Any] | None = None,
+        view_func: RouteCallable | None = None,
         provide_automatic_options: bool | None = None,
         **options: Any,
     ) -> None:
@@ -357,14 +373,14 @@ class Flask(ASGIApplication):
         add_rule(self, rule, endpoint, view_func, provide_automatic_options, options)
 
     @setupmethod
-    def teardown_appcontext(self, f: F) -> F:
+    def teardown_appcontext(self, f: TeardownT) -> TeardownT:
         """Call `f` whenever an application context ends, with the exception that nobody handled or
         None: at the end of each request and CLI command. The last registered is called first."""
         self.teardown_appcontext_funcs.append(f)
         return f
 
     @setupmethod
-    def shell_context_processor(self, f: F) -> F:
+    def shell_context_processor(self, f: ShellContextProcessorT) -> ShellContextProcessorT:
         """Add the dict that `f` returns to the names in the shell."""
         self.shell_context_processors.append(f)
         return f
@@ -377,32 +393,32 @@ class Flask(ASGIApplication):
         return context
 
     @setupmethod
-    def template_filter(self, name: str | None = None) -> Callable[[F], F]:
+    def template_filter(self, name: str | None = None) -> Callable[[TemplateFilterT], TemplateFilterT]:
         """Register the decorated function as a template filter, under its name unless another is given."""
         return self._register_with(self.add_template_filter, name)
 
     @setupmethod
-    def add_template_filter(self, f: Callable[..., Any], name: str | None = None) -> None:
+    def add_template_filter(self, f: TemplateFilterCallable, name: str | None = None) -> None:
         """Register a template filter, under the function's name unless another is given."""
         self.jinja_env.filters[name or f.__name__] = f
 
     @setupmethod
-    def template_test(self, name: str | None = None) -> Callable[[F], F]:
+    def template_test(self, name: str | None = None) -> Callable[[TemplateTestT], TemplateTestT]:
         """Register the decorated function as a template test, under its name unless another is given."""
         return self._register_with(self.add_template_test, name)
 
     @setupmethod
-    def add_template_test(self, f: Callable[..., Any], name: str | None = None) -> None:
+    def add_template_test(self, f: TemplateTestCallable, name: str | None = None) -> None:
         """Register a template test, under the function's name unless another is given."""
         self.jinja_env.tests[name or f.__name__] = f
 
     @setupmethod
-    def template_global(self, name: str | None = None) -> Callable[[F], F]:
+    def template_global(self, name: str | None = None) -> Callable[[TemplateGlobalT], TemplateGlobalT]:
         """Register the decorated function as a template global, under its name unless another is given."""
         return self._register_with(self.add_template_global, name)
 
     @setupmethod
-    def add_template_global(self, f: Callable[..., Any], name: str | None = None) -> None:
+    def add_template_global(self, f: TemplateGlobalCallable, name: str | None = None) -> None:
         """Register a global of templates, under the function's name unless another is given."""
         self.jinja_env.globals[name or f.__name__] = f
 

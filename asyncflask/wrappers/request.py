@@ -6,7 +6,7 @@ import re
 import weakref
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, Literal, cast, overload
 from urllib.parse import unquote
 
 from starlette.datastructures import State
@@ -371,7 +371,15 @@ class Request(RequestBase):
                 _mimetypes[raw] = mimetype
         return mimetype
 
-    def get_data(  # type: ignore[override]
+    @overload
+    def get_data(
+        self, cache: bool = True, as_text: Literal[False] = False, parse_form_data: bool = False
+    ) -> bytes: ...
+    @overload
+    def get_data(
+        self, cache: bool = True, as_text: Literal[True] = ..., parse_form_data: bool = False
+    ) -> str: ...
+    def get_data(
         self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False
     ) -> bytes | str:
         """The body.

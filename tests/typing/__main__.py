@@ -1,6 +1,6 @@
 """Check types as users' type checkers do: ``python -m tests.typing``.
 
-mypy, strictly, and pyright, which is what editors with Pylance use, read the files in ``passes``, where nothing is
+mypy, strictly, and pyright, as editors with Pylance do, read the files in ``passes``, where nothing is
 to be reported, and in ``reported``, where each line with an ``# error`` is, and no other line.
 """
 

@@ -32,4 +32,6 @@ def as_file() -> dict[str, int]:
 async def form() -> str:
     name: str = request.form["name"]
     file = request.files["file"]
-    return f"{name} {file.filename} {size(file.stream)}"
+    text: str = request.get_data(as_text=True)
+    size_of_body = len(text) + len(request.get_data().strip(b" "))
+    return f"{name} {file.filename} {size(file.stream)} {size_of_body}"

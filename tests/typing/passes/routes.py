@@ -175,21 +175,11 @@ def twice() -> str:
     return "a"
 
 
-def untyped_decorator(f):  # type: ignore[no-untyped-def]
-    return f
-
-
 def decorator(f: Callable[..., Any]) -> Callable[..., Any]:
     return f
 
 
 @app.get("/decorated")
-@untyped_decorator
-async def decorated_untyped() -> str:
-    return "a"
-
-
-@app.get("/decorated-too")
 @decorator
 def decorated() -> str:
     return "a"

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from werkzeug.datastructures import ImmutableDict
 from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError, HTTPException, NotFound
-from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException
+from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException, WebsocketMismatch
 from werkzeug.utils import redirect as _wz_redirect
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -45,10 +45,12 @@ from .middleware.layer import Route, overridden
 from .middleware.router import Router
 from .middleware.teardown import do_teardown_appcontext, do_teardown_request
 from .middleware.view import dispatch_request
+from .mistakes.setup import check_setup
 from .observed import FunctionList, changed, setup_names
 from .routing import Map, Rule, UrlBuilder, build_url, create_url_adapter
 from .routing.adding import add_rule, add_static_rule
 from .routing.building import handle_build_error
+from .routing.upgrade import UpgradeRequired
 from .scaffold import LegacyAttribute, _endpoint_from_view_func, find_package, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .signals import (
@@ -250,6 +252,7 @@ class Flask(ASGIApplication):
         """What a request goes through, from the outside in: user middleware, the context, the router."""
         if any(owner._has_template_folder() for owner in (self, *self.iter_blueprints())):
             from . import templating  # noqa: F401  # Jinja, now and not in the middle of a request
+        check_setup(self)
         app: ASGIApp = ContextMiddleware(self.router, self)
         for cls, args, options in self._middleware:
             app = cls(app, *args, **options)
@@ -642,6 +645,9 @@ class Flask(ASGIApplication):
         404 names the rules that come near."""
         error = request.routing_exception
         assert error is not None
+        if isinstance(error, WebsocketMismatch) and request.scope["type"] == "http":
+            error = UpgradeRequired()
+            error.has_upgrades = request.scope.get("http_version", "1.1").startswith("1")
         if self.debug and type(error) is NotFound:
             from .debug.near_rules import rule_not_found  # debug mode
 

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any, Literal, cast, overload
 from urllib.parse import unquote
 
-from starlette.datastructures import State
 from werkzeug.datastructures import (
     Authorization,
     FileStorage,
@@ -31,6 +30,7 @@ from ..helpers import _split_blueprint_path
 from ..lazy import lazy
 from ..typing import Receive, RequestStream, Scope
 from .headers import RequestHeaders, is_out_of_range, valid_date
+from .state import RequestState
 
 if TYPE_CHECKING:
     from werkzeug.routing import Rule
@@ -239,10 +239,10 @@ class Request(RequestBase):
         return f"{self.path}?{self.query_string.decode(errors='werkzeug.url_quote')}"
 
     @property
-    def state(self) -> State:
+    def state(self) -> RequestState:
         """What the lifespan has left for requests, as attributes or items (ASGI specification, "Lifespan
         State"); also a place for what middleware notes."""
-        return State(self.scope.setdefault("state", {}))
+        return RequestState(self.scope, self._app is not None and self._app._lifespan is not None)
 
     date: datetime | None = _Date("Date")  # type: ignore[assignment]
     if_modified_since: datetime | None = _Date("If-Modified-Since")  # type: ignore[assignment]

@@ -43,6 +43,7 @@ def _same(response: Response) -> Response:
 
 def make_response(app: Application, rv: Any) -> Response:
     """See `Flask.make_response`."""
+    returned = rv
     status: Any = None
     headers: Any = None
     if isinstance(rv, tuple):
@@ -93,10 +94,7 @@ def make_response(app: Application, rv: Any) -> Response:
         elif callable(rv):
             rv = _response_of(app, rv)
         else:
-            raise TypeError(
-                f"The view function for {request.endpoint!r} did not return a valid response: it was a"
-                f" {type(rv).__name__}. {_ALLOWED}"
-            )
+            raise _no_response(returned, rv)
     if status is not None:
         if isinstance(status, str | bytes | bytearray):
             rv.status = status
@@ -107,6 +105,16 @@ def make_response(app: Application, rv: Any) -> Response:
     if headers:
         rv.headers.update(headers)
     return cast(Response, rv)
+
+
+def _no_response(returned: Any, body: Any) -> TypeError:
+    from ..mistakes.returned import instead_of  # errors
+
+    hint = instead_of(returned) or instead_of(body)
+    return TypeError(
+        f"The view function for {request.endpoint!r} did not return a valid response: it was a"
+        f" {type(body).__name__}. {_ALLOWED}{' ' * bool(hint)}{hint}"
+    )
 
 
 def _response_of(flask: Application, app: Callable[..., Any]) -> Response:
@@ -128,8 +136,14 @@ def _response_of(flask: Application, app: Callable[..., Any]) -> Response:
     except TypeError as error:
         raise TypeError(
             f"The view function for {request.endpoint!r} did not return a valid response: {app!r} was"
-            f" called as a WSGI application and failed with {error}. {_ALLOWED}"
+            f" called as a WSGI application and failed with {error}. {_ALLOWED}{_class_hint(app)}"
         ).with_traceback(error.__traceback__) from None
+
+
+def _class_hint(app: Any) -> str:
+    from ..mistakes.returned import instead_of  # errors
+
+    return f" {instead_of(app)}" if isinstance(app, type) else ""
 
 
 def error_page(error: HTTPException) -> bytes | None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
+CACHE = HERE.parents[1] / ".mypy_cache"
 Reported = dict[tuple[str, int], str]
 
 MYPY_ERROR = re.compile(r"(?P<file>.+?):(?P<line>\d+): error: (?P<text>.*)")
@@ -27,7 +28,16 @@ def run(*command: str) -> str:
 
 
 def mypy() -> Reported:
-    output = run(sys.executable, "-m", "mypy", "--strict", "--config-file=", "--no-error-summary", ".")
+    output = run(
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--config-file=",
+        f"--cache-dir={CACHE}",
+        "--no-error-summary",
+        ".",
+    )
     found = filter(None, map(MYPY_ERROR.fullmatch, output.splitlines()))
     return {(Path(match["file"]).as_posix(), int(match["line"])): match["text"] for match in found}
 

@@ -25,7 +25,7 @@ from .middleware.router import Router
 from .mounting import Mount, make_mount
 from .observed import changed
 from .scaffold import Scaffold, setupmethod
-from .typing import ASGIApp
+from .typing import ASGIApp, ServingT, WhileServingT
 from .variables import StartupVariables
 
 if TYPE_CHECKING:
@@ -155,20 +155,20 @@ class ASGIApplication(Scaffold):
         ) or bool(self.mounts or self.config.get("CHANNELS_URL"))
 
     @setupmethod
-    def before_serving(self, f: F) -> F:
+    def before_serving(self, f: ServingT) -> ServingT:
         """Call `f` before the server takes requests, within an application context. What it raises stops
         the server."""
         self.before_serving_funcs.append(f)
         return f
 
     @setupmethod
-    def after_serving(self, f: F) -> F:
+    def after_serving(self, f: ServingT) -> ServingT:
         """Call `f` when the server takes no more requests, within an application context."""
         self.after_serving_funcs.append(f)
         return f
 
     @setupmethod
-    def while_serving(self, f: F) -> F:
+    def while_serving(self, f: WhileServingT) -> WhileServingT:
         """Run the generator `f`, sync or async, up to its ``yield`` before the server takes requests, and
         from there when it takes no more."""
         check_generator(f)

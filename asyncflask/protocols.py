@@ -48,6 +48,7 @@ class Application(Owner, Protocol):
     subdomain_matching: bool
     mounts: list[Any]
     view_functions: dict[str, Function]
+    extensions: dict[str, Any]
     error_handler_spec: dict[str | None, dict[int | None, dict[type[Exception], Function]]]
     before_request_funcs: Registered
     after_request_funcs: Registered

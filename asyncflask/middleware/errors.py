@@ -227,6 +227,9 @@ async def handle_exception(app: Application, error: Exception) -> Any:
     :raises: the exception, when exceptions are propagated: in debug mode, in tests, or with
         ``PROPAGATE_EXCEPTIONS``.
     """
+    from ..mistakes.unhandled import explain  # errors
+
+    explain(error)
     if got_request_exception.receivers:
         await emit(got_request_exception, app, exception=error)
     propagate = app.config["PROPAGATE_EXCEPTIONS"]

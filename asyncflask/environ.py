@@ -49,6 +49,10 @@ def _below(root_path: str, path: str) -> str | None:
     return None
 
 
+#: What `ProxyFix` may change in an environ; Werkzeug's keeps what was there before.
+PROXY_FIXED = ("REMOTE_ADDR", "wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME")
+
+
 def environ_from_scope(scope: Mapping[str, Any], stream: Any) -> dict[str, Any]:
     """A WSGI environ (PEP 3333) that says what an ASGI scope says.
 
@@ -94,6 +98,10 @@ def environ_from_scope(scope: Mapping[str, Any], stream: Any) -> dict[str, Any]:
             environ[name] += (";" if name == "HTTP_COOKIE" else ",") + value
         else:
             environ[name] = value
+    unfixed = scope.get("asyncflask.proxy_fix.orig")
+    if unfixed is not None:
+        before = environ_from_scope(unfixed, None)
+        environ["werkzeug.proxy_fix.orig"] = {key: before.get(key) for key in PROXY_FIXED}
     return environ
 
 

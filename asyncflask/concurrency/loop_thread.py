@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 
 
@@ -20,11 +21,16 @@ class LoopThread:
     It serves sync code that has to run a coroutine where no server runs: the
     synchronous test client, CLI commands, a shell. There is one for the whole
     process, so that what a coroutine leaves open (a connection pool, say) is on
-    the same loop at the next call.
+    the same loop at the next call. A process that is forked has another.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._begin()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 

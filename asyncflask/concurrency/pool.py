@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from functools import cache
+from weakref import WeakSet
 
 from .worker import Job, Worker, here
 
@@ -118,14 +120,19 @@ class WorkerPool:
         # It does not follow from the size: the fewer are at work, the longer do requests last.
         self.limit = size + RESTING
         self.name = name
+        self._started = 0
+        self._stopped = False
+        self._begin()
+        _pools.add(self)
+
+    def _begin(self) -> None:
+        """Have no threads, as a process that was just forked."""
         self._lock = threading.Lock()
         # Each with the thread that may be waiting for it.
         self._shared: deque[tuple[Job, Worker | None]] = deque()
         self._workers: list[_PoolWorker] = []
         # Threads in the middle of a job that waits for a coroutine, which may need a thread.
         self._waiting: list[_PoolWorker] = []
-        self._started = 0
-        self._stopped = False
         # True from waking a thread until it looks: one that is on its way takes the next job too.
         self._waking = False
 
@@ -239,6 +246,18 @@ class WorkerPool:
             for worker in stopped:  # the last of the jobs may have started another one
                 if worker.thread is not threading.current_thread():
                     worker.thread.join()
+
+
+_pools: WeakSet[WorkerPool] = WeakSet()
+
+
+def _begin_again() -> None:
+    for pool in list(_pools):
+        pool._begin()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_again)
 
 
 @cache

@@ -35,6 +35,9 @@ class ResponseBody:
         self.call.close()
 
     def __del__(self) -> None:
-        if self.is_touched and not self.call.is_over:
+        call = self.call
+        if call.is_under_way:
             # The application may need a thread to come to its end, and this one has not offered itself.
-            threading.Thread(target=self.call.close, daemon=True).start()
+            threading.Thread(target=call.close, daemon=True).start()
+        elif not call.is_over:
+            call.close()

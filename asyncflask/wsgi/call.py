@@ -130,7 +130,7 @@ class Call:
 
     def next_piece(self) -> bytes | None:
         """The next piece of the body, None at its end. Raises what the application raises."""
-        if not self._pieces and not self._is_foreseen and self._wait is not None and not self._wait.done:
+        if not self._pieces and self._wait is not None and self.is_under_way:
             self._wait.serve(lambda: bool(self._pieces))
         if self._pieces:
             piece = self._pieces.popleft()
@@ -143,12 +143,18 @@ class Call:
 
     def close(self) -> None:
         """Let the application come to its end, like a client that goes away if that is too early."""
-        if self._wait is not None and not self._wait.done and not self._is_foreseen:
+        if self.is_under_way:
+            assert self._wait is not None
             self._loop.call_soon_threadsafe(self._go)
             self._wait.serve()
             with suppress(asyncio.CancelledError):
                 self._wait.result()
         self.has_been_sent()
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the application is not through with the request."""
+        return self._wait is not None and not (self._wait.done or self._is_foreseen)
 
     @property
     def is_over(self) -> bool:
@@ -270,7 +276,7 @@ class Call:
 
     async def _end_task(self) -> None:
         task = None if self._wait is None else self._wait.task
-        if task is not None and not task.done() and not self._is_foreseen:
+        if task is not None and self.is_under_way and not task.done():
             self._go()
             task.cancel()
             await asyncio.wait({task})

@@ -80,14 +80,7 @@ class Exchange:
         names = {name for name, _ in self.scope["headers"]}
         if b"expect" in names or not (b"content-length" in names or b"transfer-encoding" in names):
             return
-        steps = self.input.from_server().__await__()
-        try:
-            next(steps)
-        except StopIteration as end:
-            if end.value["type"] == "http.request":
-                self.input.put_back(end.value)
-        else:
-            steps.close()
+        self.input.begin()
 
     def scope_of(self, environ: dict[str, Any]) -> Scope:
         """The scope of a request with that environ, which will be the request's own."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from werkzeug.exceptions import ClientDisconnected
 
+from ..body.receiving import go_on
 from ..concurrency import in_context
 from ..concurrency.loop_thread import is_running_loop
 from ..concurrency.waiting import async_to_sync
@@ -32,8 +33,12 @@ class Input(io.RawIOBase):
         self._receive = receive
         self._context = context
         self._rest = b""
-        self._is_at_end = False
-        self._has_told_end = False
+        # A message that has been asked for, with what it waits for.
+        self._begun: tuple[Any, Any] | None = None
+        # Whether the server has said that it was all, and whether those who receive have been told.
+        self._is_at_end = self._has_told_end = False
+        #: Whether the client has gone while a thread was reading.
+        self.is_cut = False
 
     # -- for coroutines ---------------------------------------------------------------------------
 
@@ -47,15 +52,22 @@ class Input(io.RawIOBase):
         self._has_told_end = self._is_at_end
         return message
 
-    def put_back(self, message: Message) -> None:
-        """Let the first message of the server be received once more."""
-        self._rest = message.get("body", b"")
-        self._is_at_end = not message.get("more_body", False)
+    def begin(self) -> None:
+        """Take what is there already. What is not, is waited for by who wants it."""
+        steps = self.from_server().__await__()
+        try:
+            self._begun = steps, next(steps)
+        except StopIteration as end:
+            if end.value["type"] == "http.request":
+                self._rest = end.value.get("body", b"")
 
     async def from_server(self) -> Message:
         """The server's next message."""
         if not is_running_loop():
             await switch(TO_LOOP)
+        if self._begun is not None:
+            (steps, asked), self._begun = self._begun, None
+            return await go_on(steps, asked)
         message: Message = await in_context(self._context, self._receive)
         if message["type"] == "http.disconnect" or not message.get("more_body", False):
             self._is_at_end = True

@@ -648,11 +648,11 @@ class Flask(ASGIApplication):
         404 names the rules that come near."""
         error = request.routing_exception
         assert error is not None
-        if self.debug and type(error) is NotFound:
+        if type(error) is NotFound and self.debug:
             from .debug.near_rules import rule_not_found  # debug mode
 
             raise rule_not_found(self, request.path)
-        if self.debug and isinstance(error, RequestRedirect):
+        if isinstance(error, RequestRedirect) and self.debug:
             from .debughelpers import refuse_to_lose_form  # debug mode
 
             refuse_to_lose_form(request, error)
@@ -672,10 +672,12 @@ class Flask(ASGIApplication):
         ``TRAP_BAD_REQUEST_ERRORS`` for bad requests (in debug mode for missing keys, unless set)."""
         if self.config["TRAP_HTTP_EXCEPTIONS"]:
             return True
+        if not isinstance(e, BadRequest):
+            return False
         trap_bad_request = self.config["TRAP_BAD_REQUEST_ERRORS"]
         if trap_bad_request is None and isinstance(e, BadRequestKeyError) and self.debug:
             return True
-        return bool(trap_bad_request) and isinstance(e, BadRequest)
+        return bool(trap_bad_request)
 
     def should_ignore_error(self, error: BaseException | None) -> bool:
         """Whether teardown functions are not to be told of an exception."""

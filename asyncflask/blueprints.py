@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .globals import current_app as current_app
 from .helpers import send_from_directory as send_from_directory
 from .lazy import importing
+from .observed import HandlersByCode, ObservedDict
 from .scaffold import LegacyAttribute, Scaffold, _endpoint_from_view_func, _sentinel, setupmethod
 
 if TYPE_CHECKING:
@@ -229,8 +229,8 @@ class Blueprint(Scaffold):
             return name if key is None else f"{name}.{key}"
 
         for key, handlers in self.error_handler_spec.items():
-            copied = ((code, dict(by_class)) for code, by_class in handlers.items())
-            app.error_handler_spec[key_in_app(key)] = defaultdict(dict, copied)
+            copied = {code: ObservedDict(by_class) for code, by_class in handlers.items()}
+            app.error_handler_spec[key_in_app(key)] = HandlersByCode(copied)
         app.view_functions.update(self.view_functions)
         for own, apps in (
             (self.before_request_funcs, app.before_request_funcs),

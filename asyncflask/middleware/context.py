@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import Token, copy_context
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import ClientDisconnected, RequestTimeout
@@ -151,6 +151,25 @@ class ContextMiddleware:
                 await end_watch(ctx)
             except CancelledError as cancelled:
                 error = cancelled
+        return await self._conclude(ctx, token, response, sent, error, scope, receive, send)
+
+    async def _conclude(
+        self,
+        ctx: ServedContext,
+        token: Token[Any],
+        response: Any,
+        sent: Response | None,
+        error: BaseException | None,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> Response | None:
+        """Tear down; then raise what has ended the request, or send what takes its time.
+
+        :param token: of the context, which a stream is sent without.
+        :returns: as `answer`.
+        """
+        walk = ctx._walk
         try:
             await self._end(ctx, sent, error)
         except BaseException as failed:

@@ -18,6 +18,7 @@ from ..typing import ASGIApp, Message, Receive, Scope, Send
 from ..wsgi.body import ResponseBody
 from ..wsgi.environ import Exchange, WSGIApp
 from ..wsgi.start_response import StartResponse
+from .body import UnreadBody
 from .proxy_fix import ProxyFix
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class WSGIMiddleware:
         context = copy_context()
         exchange = Exchange(self.app, self.flask, scope, receive, context, asyncio.get_running_loop())
         exchange.receive_ahead()
+        if scope.get("http_version", "1.1")[0] == "1" and not exchange.input.complete:
+            send = UnreadBody(exchange.input, send)
         walk = inner_walk(self.flask.worker_pool)
         walk.server_context = context
         await walk.run(self._answer(walk, exchange, send))

@@ -64,7 +64,7 @@ class Exchange:
         self.flask = flask
         self.scope = scope
         self.loop = loop
-        self.input = Input(receive, context)
+        self.input = Input(scope, receive, context)
         environ = scope.get("asyncflask.environ")
         environ = environ_from_scope(scope, None) if environ is None else dict(environ)
         environ["wsgi.input"] = self.input
@@ -77,10 +77,8 @@ class Exchange:
 
     def receive_ahead(self) -> None:
         """Take the body if it is there already: later it would be a way to the loop and back."""
-        names = {name for name, _ in self.scope["headers"]}
-        if b"expect" in names or not (b"content-length" in names or b"transfer-encoding" in names):
-            return
-        self.input.begin()
+        if self.input.is_announced and not self.input.is_awaited:
+            self.input.begin()
 
     def scope_of(self, environ: dict[str, Any]) -> Scope:
         """The scope of a request with that environ, which will be the request's own."""

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from contextvars import Context
 from functools import partial
 from typing import Any
 
 from werkzeug.exceptions import ClientDisconnected
 
-from ..body.receiving import go_on
+from ..body.receiving import AHEAD_SIZE, go_on
 from ..concurrency import in_context
 from ..concurrency.loop_thread import is_running_loop
 from ..concurrency.waiting import async_to_sync
 from ..concurrency.walk import TO_LOOP, switch
-from ..typing import Message, Receive
+from ..typing import Message, Receive, Scope
 
 #: Bytes that are read of a ``wsgi.input`` at a time.
 CHUNK = 64 * 1024
@@ -25,13 +27,20 @@ CHUNK = 64 * 1024
 class Input(io.RawIOBase):
     """The body that a server gives, as a file for threads. What nobody has read of it is received as ever.
 
+    :param scope: the request.
     :param receive: the server's.
     :param context: what the server is called in.
     """
 
-    def __init__(self, receive: Receive, context: Context) -> None:
+    def __init__(self, scope: Scope, receive: Receive, context: Context) -> None:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        self._length = headers.get(b"content-length")
+        #: Whether there is a body (RFC 9112 section 6.3).
+        self.is_announced = self._length is not None or b"transfer-encoding" in headers
+        #: Whether the client waits for a word that it is wanted (RFC 9110 section 10.1.1).
+        self.is_awaited = b"expect" in headers
         self._receive = receive
-        self._context = context
+        self._context = context.copy()  # another may be within the context itself
         self._rest = b""
         # A message that has been asked for, with what it waits for.
         self._begun: tuple[Any, Any] | None = None
@@ -72,6 +81,27 @@ class Input(io.RawIOBase):
         if message["type"] == "http.disconnect" or not message.get("more_body", False):
             self._is_at_end = True
         return message
+
+    # -- where nobody reads it, see `UnreadBody` ---------------------------------------------------
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of it has come."""
+        return self._is_at_end or not self.is_announced
+
+    def is_small(self) -> bool:
+        """Whether it may be there without having been asked for."""
+        length = self._length
+        return not self.is_awaited and (length is None or (length.isdigit() and int(length) <= AHEAD_SIZE))
+
+    async def drain(self, size: int, seconds: float) -> None:
+        """Take what still comes, and forget it, up to so many bytes and seconds."""
+        if self.is_awaited:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self._is_at_end and size > 0:
+                    size -= len((await self.from_server()).get("body", b""))
 
     # -- for threads ------------------------------------------------------------------------------
 

@@ -324,7 +324,13 @@ def set_signed_cookie(
         and type(response).set_cookie is WerkzeugResponse.set_cookie
     ):
         cookie = f"{name}={value}{attributes.text}"
-        if len(cookie) <= 4093 and cookie.isascii() and "\n" not in cookie and "\r" not in cookie:
+        limit = response.max_cookie_size
+        if (
+            (not limit or len(cookie) <= limit)
+            and cookie.isascii()
+            and "\n" not in cookie
+            and "\r" not in cookie
+        ):
             response.headers._list.append(("Set-Cookie", cookie))
             return
     response.set_cookie(name, value, expires=expires, **attributes)

@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 from .bridge import bridged, can_wait, wait
 from .callables import as_coroutine, as_raised, is_awaitable
 from .current import _inner_walk, active_walk, adopt, inner_walk
+from .fork import runs
 from .loop_thread import background_loop, is_running_loop
 from .pool import WorkerPool
 from .walk import TO_LOOP, TO_THREAD, Walk
@@ -130,7 +131,7 @@ class Wait:
         self._outer = active_walk()
         if loop is None and self._outer is not None:
             loop = self._outer.loop
-        if loop is None or not loop.is_running():
+        if loop is None or not runs(loop):
             loop = background_loop.loop
         self.loop = loop
         self.context = copy_context()
@@ -209,7 +210,7 @@ class Wait:
             try:
                 job = self._worker.jobs.get(timeout=1.0 if patience is None else patience)
             except Empty:
-                if not self.loop.is_running():
+                if not runs(self.loop):
                     raise RuntimeError("The event loop stopped while a thread waited for it.") from None
                 if patience is not None:
                     return False

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServerError, default_exceptions
 from werkzeug.routing import RoutingException
 
@@ -16,8 +17,9 @@ from ..globals import _cv_app
 from ..observed import ErrorHandlers
 from ..signals import got_request_exception
 from ..typing import Receive, Scope, Send
+from ..wrappers.headers import check_values, is_sendable
 from .finalize import finalize_request
-from .layer import Layer, Route, overridden
+from .layer import SENT, Layer, Route, overridden
 from .signals import emit
 
 if TYPE_CHECKING:
@@ -38,7 +40,10 @@ class UnhandledErrorMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         try:
-            return await self.app(scope, receive, send)
+            response = await self.app(scope, receive, send)
+            if response._content_type is None and response is not SENT:
+                check_values(_items(response))
+            return response
         except Exception as error:
             error = as_raised(error)
             ctx: Any = _cv_app.get()
@@ -48,7 +53,9 @@ class UnhandledErrorMiddleware:
                 ctx._error = error
             if self.replaced is not None:
                 return await current_walk().call(self.replaced, error)
-            return await answer_unhandled(ctx, error)
+            response = await answer_unhandled(ctx, error)
+            _drop_unsendable(self.flask, response)
+            return response
 
 
 class ErrorHandlerMiddleware:
@@ -126,6 +133,20 @@ async def answer_unhandled(ctx: Any, error: Exception) -> Any:
     if replaced is not None:
         return await current_walk().call(replaced, value, from_error_handler=True)
     return await finalize_request(ctx, value, from_error_handler=True)
+
+
+def _items(response: Any) -> list[tuple[str, str]]:
+    if not isinstance(response.headers, Headers):
+        response.headers = Headers(response.headers)  # somebody has put a dict there
+    return list(response.headers)
+
+
+def _drop_unsendable(app: Application, response: Any) -> None:
+    """An error page is sent without the headers that could not be."""
+    for name, value in _items(response):
+        if not is_sendable(name, value):
+            app.logger.error("The header %r of an error page is left out: %r cannot be sent", name, value)
+            response.headers.remove(name)
 
 
 def answer_error(app: Application, error: Exception) -> Awaitable[Any]:
@@ -206,6 +227,9 @@ async def handle_exception(app: Application, error: Exception) -> Any:
     :raises: the exception, when exceptions are propagated: in debug mode, in tests, or with
         ``PROPAGATE_EXCEPTIONS``.
     """
+    from ..mistakes.unhandled import explain  # errors
+
+    explain(error)
     if got_request_exception.receivers:
         await emit(got_request_exception, app, exception=error)
     propagate = app.config["PROPAGATE_EXCEPTIONS"]

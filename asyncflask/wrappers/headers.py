@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 from urllib.parse import quote
@@ -133,6 +134,37 @@ def raw_header(name: str, value: str) -> tuple[bytes, bytes]:
         if len(raw_names) < 500:
             raw_names[name] = raw
     return raw, value.encode("latin-1")
+
+
+#: What no value of a header may have (RFC 9110 section 5.5): control characters but the tab, and what Latin-1
+#: has not. Servers close the connection rather than send it.
+_UNSENDABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+#: Those that are encoded when they are sent.
+_ENCODED = frozenset(("location", "content-location"))
+
+
+def check_values(items: Sequence[tuple[str, str]]) -> None:
+    """Refuse headers that no server would send.
+
+    :raises ValueError: with the name of the header.
+    """
+    for name, _ in items:
+        if name not in raw_names:
+            raw_header(name, "")
+    text = "".join([value for _, value in items])
+    if text.isascii() and text.isprintable():
+        return
+    for name, value in items:
+        if not is_sendable(name, value):
+            raise ValueError(
+                f"The value of the header {name!r} cannot be sent: {value[:200]!r} has characters that no"
+                " header may have (RFC 9110 section 5.5). Encode them, with urllib.parse.quote() for one."
+            )
+
+
+def is_sendable(name: str, value: str) -> bool:
+    """Whether a server would send that."""
+    return _UNSENDABLE.search(value) is None or name.lower() in _ENCODED
 
 
 def _uri(value: str) -> bytes:

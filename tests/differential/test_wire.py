@@ -120,8 +120,8 @@ def test_hosts_that_are_none(fw):
 
     hosts = [
         ".example", "h..example", f"{'a' * 64}.example", f"{'a' * 63}.example", "example.", "EXAMPLE",
-        f"www.{'b' * 64}", f"{'a' * 60}:80", f"{'a' * 60}:8000", "..", ".", "", "a b", "a,b", "[::1]", "a_b",
-        "example:80", "example:x", "127.0.0.1:5000", "-a-.example", "*", "user@example",
+        f"www.{'b' * 64}", f"{'a' * 60}:80", f"{'a' * 60}:8000", "..", ".", "[::1]",
+        "example:80", "127.0.0.1:5000", "-a-.example",
     ]  # fmt: skip
     return app, [
         *(raw("/", host=host) for host in hosts),

@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from contextvars import Token
 from functools import wraps
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from werkzeug.exceptions import HTTPException
 
 from .concurrency import Walk, is_async
 from .disconnect import watch_client
+from .flask_api import CONTEXT_ERRORS, CollectedErrors, is_next
 from .globals import _cv_app, _no_req_msg, request_context
 from .lazy import lazy
 from .sessions import SecureCookieSessionInterface
@@ -254,7 +255,8 @@ class AppContext:
             self._around = None if outer is None else outer.request_ctx
             return
         self.__dict__.pop("g", None)
-        self._shared = None if outer is None or outer.app is not self.app else outer.app_ctx
+        is_reused = outer is not None and outer.app is self.app and not is_next(self.app)
+        self._shared = cast(AppContext, outer).app_ctx if is_reused else None
 
     @property
     def app_ctx(self) -> AppContext:
@@ -283,17 +285,20 @@ class AppContext:
         """
         is_last = len(self._cv_tokens) == 1 and not self._held
         is_announced = self._is_announced(len(self._cv_tokens) == 1)
+        collected = CollectedErrors(self.app)
         try:
             if is_last:
                 exc = _current(exc)
                 try:
                     if self._has_own_request:
-                        self.app.do_teardown_request(exc)
+                        with collected:
+                            self.app._method("do_teardown_request")(exc)
                         self._close_request()
                 finally:
                     if self._shared is None:
-                        with self._seen_without_request():
-                            self.app.do_teardown_appcontext(exc)
+                        with self._seen_without_request(), collected:
+                            self.app._method("do_teardown_appcontext")(exc)
+            collected.raise_all(CONTEXT_ERRORS)
         finally:
             self._reset()
         if is_announced and appcontext_popped.receivers:
@@ -302,16 +307,19 @@ class AppContext:
     async def _pop_async(self, exc: BaseException | None) -> None:
         is_last = len(self._cv_tokens) == 1 and not self._held
         is_announced = self._is_announced(len(self._cv_tokens) == 1)
+        collected = CollectedErrors(self.app)
         try:
             if is_last:
                 try:
                     if self._has_own_request:
-                        await self.app.async_teardown_request(exc)
+                        with collected:
+                            await self.app.async_teardown_request(exc)
                         self._close_request()
                 finally:
                     if self._shared is None:
-                        with self._seen_without_request():
+                        with self._seen_without_request(), collected:
                             await self.app.async_teardown_appcontext(exc)
+            collected.raise_all(CONTEXT_ERRORS)
         finally:
             self._reset()
         if is_announced and appcontext_popped.receivers:

@@ -12,6 +12,7 @@ from werkzeug.exceptions import ClientDisconnected, InternalServerError, Request
 from ..concurrency import ServedWalk, Walk, _inner_walk, as_raised, nest, outside
 from ..ctx import ServedContext
 from ..disconnect import end_watch, until_disconnect
+from ..flask_api import is_next
 from ..globals import _cv_app
 from ..signals import appcontext_pushed
 from ..typing import Receive, Scope, Send
@@ -117,7 +118,8 @@ class ContextMiddleware:
         if is_tested:
             # A server's context is nobody's; the test client's is the test's own, and its `g` is to be seen.
             outer = _cv_app.get(None)
-            ctx._shared = None if outer is None or outer.app is not self.flask else outer.app_ctx
+            if outer is not None and outer.app is self.flask and not is_next(self.flask):
+                ctx._shared = outer.app_ctx
         token = _cv_app.set(ctx)
         error: BaseException | None = None
         response: Any = SENT

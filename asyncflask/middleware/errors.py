@@ -237,7 +237,7 @@ async def handle_exception(app: Application, error: Exception) -> Any:
         propagate = app.testing or app.debug
     if propagate:
         raise error
-    app.log_exception((type(error), error, error.__traceback__))
+    app._method("log_exception")((type(error), error, error.__traceback__))
     server_error = InternalServerError(original_exception=error)
     handler = app._find_error_handler(server_error, _cv_app.get().request.blueprints)
     if handler is not None:

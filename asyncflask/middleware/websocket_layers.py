@@ -127,7 +127,7 @@ class UnhandledWebsocketErrorMiddleware:
         propagate = flask.config["PROPAGATE_EXCEPTIONS"]
         if flask.testing if propagate is None else propagate:
             raise error
-        flask.log_exception((type(error), error, error.__traceback__))
+        flask._method("log_exception")((type(error), error, error.__traceback__))
 
 
 async def _hand_over(ctx: Any, app: ASGIApp) -> None:

@@ -27,7 +27,7 @@ from .config import make_timedelta as _make_timedelta
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, _default_template_ctx_processor
 from .entry import adopt_wsgi_call, coroutine_function
 from .error_handlers import find_error_handler
-from .flask_api import OF_CONTEXT, context_optional, is_next, with_context
+from .flask_api import is_next
 from .globals import _active_request_ctx, current_app, g, request, request_context, request_ctx, session
 from .helpers import (
     CONTROLS,
@@ -50,6 +50,7 @@ from .middleware.teardown import do_teardown_appcontext, do_teardown_request
 from .middleware.view import dispatch_request
 from .mistakes.setup import check_setup
 from .observed import FunctionList, changed, setup_names
+from .overriding import OF_CONTEXT, context_optional, with_context
 from .routing import Map, Rule, UrlBuilder, build_url, create_url_adapter
 from .routing.adding import add_rule, add_static_rule
 from .routing.building import handle_build_error

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import Token
 from functools import wraps
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from werkzeug.exceptions import HTTPException
 
@@ -158,6 +158,11 @@ class AppContext:
             self.request = request
         if session is not None:
             self._session = session
+
+    @classmethod
+    def from_environ(cls, app: Flask, environ: Mapping[str, Any], /) -> Self:
+        """The context for the request that an ASGI scope or a WSGI environ is of."""
+        return cls(app, environ)
 
     @lazy
     def _cv_tokens(self) -> list[Token[AppContext]]:

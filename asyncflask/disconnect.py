@@ -39,6 +39,8 @@ class Connection:
         self._is_cancelled = False
         #: Whether the client has gone.
         self.lost = False
+        #: Whether anything has been sent.
+        self.has_started = False
 
     def watch(self, context: Context | None) -> None:
         """Begin to look out for the client's leaving.
@@ -87,6 +89,7 @@ class Connection:
         """The `send` for the response."""
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             self.stop()  # once the response is complete, servers say that the client has gone
+        self.has_started = True
         await outside(partial(self._send, message))
 
     def stop(self) -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from contextvars import Token, copy_context
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.exceptions import ClientDisconnected, RequestTimeout
+from werkzeug.exceptions import ClientDisconnected, InternalServerError, RequestTimeout
 
 from ..concurrency import ServedWalk, Walk, _inner_walk, as_raised, nest, outside
 from ..ctx import ServedContext
@@ -147,7 +147,7 @@ class ContextMiddleware:
                 # A sync callable that a timeout has left behind does not hold back an answer either.
                 if walk.jobs or (ctx._is_streamed and not response.is_sequence):
                     sent, response = response, SENT
-                    await self._send(ctx, sent, scope, receive, send)
+                    ctx._error = await self._send(ctx, sent, scope, receive, send)
         except BaseException as raised:
             error = as_raised(raised)
             walk.on_wait = None
@@ -180,7 +180,7 @@ class ContextMiddleware:
             if error is not None and failed is not error:
                 failed.__context__ = error
             is_complete = error is None and response is SENT
-            if not (is_complete and _is_logged_only(self.flask, scope, failed)):
+            if not (is_complete and _is_logged_only(self.flask, scope, failed, _AFTERWARDS)):
                 raise
         if ctx._lost and (
             not isinstance(error, Exception) or isinstance(error, ClientDisconnected | OSError)
@@ -208,7 +208,7 @@ class ContextMiddleware:
             try:
                 await response.aclose()
             except Exception as failed:
-                if not (is_complete and _is_logged_only(self.flask, scope, failed)):
+                if not (is_complete and _is_logged_only(self.flask, scope, failed, _AFTERWARDS)):
                     raise
         return None
 
@@ -246,15 +246,38 @@ class ContextMiddleware:
 
     async def _send(
         self, ctx: ServedContext, response: Response, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        """Send a response that takes time, for as long as its client is there."""
-        await ctx._walk.to_loop()
+    ) -> Exception | None:
+        """Send a response that takes time, for as long as its client is there.
+
+        :returns: what a stream has raised before there was anything to send. That has been answered with a
+            plain 500, as servers around Flask do.
+        """
+        walk = ctx._walk
+        await walk.to_loop()
         async with until_disconnect(ctx, receive, send) as connection:
-            await response(scope, connection.receive, connection.send)
+            try:
+                await response(scope, connection.receive, connection.send)
+            except Exception as error:
+                if (
+                    connection.has_started
+                    or connection.lost
+                    or self.flask.debug  # which has a page for it
+                    or not _is_logged_only(self.flask, scope, error, _BEFORE)
+                ):
+                    raise
+                await walk.to_loop()
+                plain = Response(InternalServerError().get_body(), 500)
+                await plain(scope, connection.receive, connection.send)
+                return as_raised(error)
+        return None
 
 
-def _is_logged_only(app: Application, scope: Scope, error: BaseException) -> bool:
-    """Log what a function raised when the response was complete, unless a test wants to see it.
+_BEFORE, _AFTERWARDS = "before its response began", "after the response was sent"
+
+
+def _is_logged_only(app: Application, scope: Scope, error: BaseException, when: str) -> bool:
+    """Log what was raised when it is too late, or too early, for an error handler, unless a test wants to see
+    it.
 
     A server that is told of an exception closes the connection, on which the next request may be already.
     """
@@ -266,7 +289,7 @@ def _is_logged_only(app: Application, scope: Scope, error: BaseException) -> boo
     ):
         return False
     place = f"{scope['path']} [{scope['method']}]"
-    app.logger.error(f"Exception on {place}, after the response was sent", exc_info=as_raised(error))
+    app.logger.error(f"Exception on {place}, {when}", exc_info=as_raised(error))
     return True
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .concurrency.in_worker import run_in_worker
 from .concurrency.pool import WorkerPool
+from .draining import Drain, draining
 from .observed import changed
 from .typing import ASGIApp, Message
 
@@ -32,7 +33,9 @@ async def serving(app: Application) -> AsyncIterator[Mapping[str, Any] | None]:
     """
     state: dict[str, Any] = {}
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(_stop_worker_pool, app)
+        drain = stack.enter_context(draining(app))
+        stack.push_async_callback(_stop_worker_pool, app, drain)
+        stack.callback(_be_ready, app)
         stack.push_async_callback(channels, app, "close")
         if app.config.get("CHANNELS_URL"):
             app.channels.prepare()
@@ -52,6 +55,7 @@ async def serving(app: Application) -> AsyncIterator[Mapping[str, Any] | None]:
             await _entered(stack, app, _generator(app, generator_function))
         stack.push_async_callback(app.background_tasks.finish)
         stack.push_async_callback(channels, app, "end")  # tasks that listen are not to be waited for
+        stack.push_async_callback(drain.finish)
         yield state
 
 
@@ -63,12 +67,19 @@ async def channels(app: Application, what: str) -> None:
         await getattr(there, what)()
 
 
-async def _stop_worker_pool(app: Application) -> None:
+def _be_ready(app: Application) -> None:
+    """For the next lifespan, which tests may begin."""
+    health: Any = app.extensions.get("health")
+    if getattr(health, "state", None) == "draining":
+        health.state = "ready"
+
+
+async def _stop_worker_pool(app: Application, drain: Drain) -> None:
     pool = app.__dict__.pop("worker_pool", None)
     if pool is not None:
         last = WorkerPool(1, f"{app.name}-shutdown")
         try:
-            await run_in_worker(last, pool.stop, True)
+            await run_in_worker(last, pool.stop, not drain.has_given_up)
         finally:
             last.stop()
 

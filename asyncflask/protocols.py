@@ -97,6 +97,10 @@ class Application(Owner, Protocol):
     def websocket_class(self) -> Any: ...
     @property
     def url_rule_class(self) -> Any: ...
+
+    under_way: Any
+    extensions: dict[str, Any]
+
     @property
     def worker_pool(self) -> WorkerPool: ...
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
+from asyncio import CancelledError, timeout
 from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
@@ -73,7 +73,17 @@ class ContextMiddleware:
             except StopIteration as end:  # nothing in it had to wait
                 response = end.value
             else:
-                response = await walk.go_on(asked)
+                under_way = flask.under_way
+                under_way.walks[walk] = scope
+                try:
+                    response = await walk.go_on(asked)
+                except CancelledError:
+                    if not under_way.is_ending:
+                        raise
+                    await _answer_late(send)
+                    return
+                finally:
+                    del under_way.walks[walk]
             if response is not None:
                 if request.has_body and not request.body.complete:
                     send = unread(request, send)
@@ -228,7 +238,21 @@ class ContextMiddleware:
         """Send a response that takes time, for as long as its client is there."""
         await ctx._walk.to_loop()
         async with until_disconnect(ctx, receive, send) as connection:
-            await response(scope, connection.receive, connection.send)
+            if not _is_endless(response):
+                await response(scope, connection.receive, connection.send)
+                return
+            endless = self.flask.under_way.endless
+            endless.add(connection)
+            try:
+                await response(scope, connection.receive, connection.send)
+            except CancelledError:
+                if not connection.has_ended:
+                    raise
+                with suppress(TimeoutError):  # a client that does not read
+                    async with timeout(1):
+                        await connection.send({"type": "http.response.body", "body": b""})
+            finally:
+                endless.discard(connection)
 
 
 def _is_logged_only(app: Application, scope: Scope, error: BaseException) -> bool:
@@ -246,6 +270,24 @@ def _is_logged_only(app: Application, scope: Scope, error: BaseException) -> boo
     place = f"{scope['path']} [{scope['method']}]"
     app.logger.error(f"Exception on {place}, after the response was sent", exc_info=error)
     return True
+
+
+def _is_endless(response: Response) -> bool:
+    """Whether a response is a stream of events, whose client connects again when it ends."""
+    return not response.is_sequence and response.mimetype == "text/event-stream"
+
+
+async def _answer_late(send: Send) -> None:
+    """Answer a request that was cancelled since the server ends. One whose response has begun is left
+    incomplete, which its client notices."""
+    start = {
+        "type": "http.response.start",
+        "status": 503,
+        "headers": [(b"content-length", b"0"), (b"retry-after", b"1"), (b"connection", b"close")],
+    }
+    with suppress(OSError, RuntimeError):  # which says that it has begun
+        await send(start)
+        await send({"type": "http.response.body", "body": b""})
 
 
 async def _answer_nobody(walk: Walk, send: Send) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -26,6 +27,7 @@ from .mounting import Mount, make_mount
 from .observed import changed
 from .scaffold import Scaffold, setupmethod
 from .typing import ASGIApp
+from .variables import StartupVariables
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -52,6 +54,8 @@ class ASGIApplication(Scaffold):
     _layers: ASGIApp | None = None
     # The state that `lifespan` has left in an application that this one is mounted in.
     _lent_state: Mapping[str, Any] | None = None
+    # The context variables that the startup has set, None when it has set none.
+    _startup_variables: StartupVariables | None = None
 
     def __init__(
         self,
@@ -68,6 +72,9 @@ class ASGIApplication(Scaffold):
         self.while_serving_gens: list[Callable[[], Any]] = []
         self.under_way = UnderWay()
         self.background_tasks = BackgroundTasks(self._application)
+        #: Set when the server begins to end, for streams and tasks that end by themselves then: with the
+        #: signal that it ends at, or with the end of the lifespan. Each start has one of its own.
+        self.shutdown_event = asyncio.Event()
         self._lifespan = asynccontextmanager(lifespan) if isasyncgenfunction(lifespan) else lifespan
 
     @property

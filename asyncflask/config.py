@@ -57,7 +57,9 @@ class ConfigAttribute(Generic[T]):
 
 
 #: The keys that the layers of a request are made from.
-_SETUP = frozenset(("DEBUG", "SECRET_KEY", "TRUSTED_HOSTS"))
+_SETUP = frozenset(
+    ("DEBUG", "SECRET_KEY", "TRAP_BAD_REQUEST_ERRORS", "TRAP_HTTP_EXCEPTIONS", "TRUSTED_HOSTS")
+)
 
 
 @observed("clear", "pop", "popitem", "setdefault", "update", "__delitem__", "__ior__")

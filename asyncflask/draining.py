@@ -4,8 +4,7 @@ A server stops taking connections at a signal, waits for the requests under way,
 then ends the lifespan. Streams of events and websockets would go on for ever, and the server would wait for
 them; servers cancel, and end the lifespan without waiting for the teardown. So the application
 
-- learns of the signal itself (`told_by_signals`): the ASGI specification has no message for it, and the end
-  of the lifespan comes too late. The server's own handler is called as before;
+- learns of the signal itself, see `shutdown`;
 - ends streams of events and websockets, whose clients come back by themselves: one after the other, so that
   they do not all come back in the same moment;
 - lets everything else go on for ``SHUTDOWN_TIMEOUT`` seconds, then cancels it;
@@ -16,16 +15,14 @@ them; servers cancel, and end the lifespan without waiting for the teardown. So 
 from __future__ import annotations
 
 import asyncio
-import signal
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 from .concurrency.given_up import give_up
 from .concurrency.walk import Walk
+from .shutdown import stopping_signals
 from .typing import Scope
 
 if TYPE_CHECKING:
@@ -79,12 +76,8 @@ class Drain:
         """End what would not end by itself, soon. A second call does nothing."""
         if self._task is None:
             self._app.under_way.is_ending = True
+            self._app.shutdown_event.set()
             self._task = self._loop.create_task(self._run())
-
-    def begin_soon(self) -> None:
-        """`begin`, from another thread or a signal handler."""
-        with suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self.begin)
 
     async def finish(self) -> None:
         """The server ends the lifespan: return when all requests are torn down, or given up."""
@@ -163,65 +156,7 @@ def draining(app: Application) -> Iterator[Drain]:
     drains = _drains.setdefault(loop, [])
     drains.append(drain)
     try:
-        with told_by_signals(drain):
+        with nullcontext() if loop in _led else stopping_signals(drain.begin):
             yield drain
     finally:
         drains.remove(drain)
-
-
-@contextmanager
-def told_by_signals(drain: Drain) -> Iterator[None]:
-    """Begin a drain at the signals that the server ends at.
-
-    Only a handler that is there already is wrapped: where nobody handles a signal, it ends the process, and
-    a handler would keep it from that. Some servers set theirs after the lifespan has begun, so that is looked
-    at once more.
-    """
-    loop = asyncio.get_running_loop()
-    if threading.current_thread() is not threading.main_thread() or loop in _led:
-        yield
-        return
-    signals = [_Signal(number, drain) for number in (signal.SIGINT, signal.SIGTERM)]
-    timers: list[asyncio.Handle] = []
-
-    def wrap() -> None:
-        for each in signals:
-            each.wrap()
-
-    wrap()
-    timers = [loop.call_soon(wrap), loop.call_later(0.5, wrap)]
-    try:
-        yield
-    finally:
-        for timer in timers:
-            timer.cancel()
-        for each in signals:
-            each.unwrap()
-
-
-class _Signal:
-    """A signal whose handler is wrapped."""
-
-    def __init__(self, number: signal.Signals, drain: Drain) -> None:
-        self._number = number
-        self._drain: Drain | None = drain
-        self._handlers: list[tuple[Any, Any]] = []
-
-    def wrap(self) -> None:
-        handler = signal.getsignal(self._number)
-        is_ours = any(handler is wrapper for wrapper, _ in self._handlers)
-        if callable(handler) and handler is not signal.default_int_handler and not is_ours:
-            wrapper = partial(self._handle, handler)
-            self._handlers.append((wrapper, handler))
-            signal.signal(self._number, wrapper)
-
-    def unwrap(self) -> None:
-        self._drain = None
-        for wrapper, handler in reversed(self._handlers):
-            if signal.getsignal(self._number) is wrapper:
-                signal.signal(self._number, handler)
-
-    def _handle(self, handler: Any, number: int, frame: Any) -> None:
-        if self._drain is not None:
-            self._drain.begin_soon()
-        handler(number, frame)

@@ -7,6 +7,7 @@ client), so both can be had from either.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -63,6 +64,32 @@ def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
             value = values[name] + (b"; " if name == b"cookie" else b",") + value
         values[name] = value
     return values
+
+
+_ABSOLUTE_FORM = re.compile(r"(?:https?|wss?)://([^/?#]*)", re.IGNORECASE)
+
+
+def use_origin_form(scope: Scope) -> bool:
+    """Take the path and the host out of a request target in absolute form, ``GET http://host/path``, which
+    servers have to accept (RFC 9112 section 3.2.2) and some hand on as it is.
+
+    :returns: whether the target was in that form.
+    """
+    root_path: str = scope.get("root_path", "").rstrip("/")
+    target: str = scope["path"].removeprefix(root_path)
+    found = _ABSOLUTE_FORM.match(target)
+    if found is None:
+        return False
+    scope["path"] = root_path + (target[found.end() :] or "/")
+    raw_path: bytes | None = scope.get("raw_path")
+    if raw_path is not None:
+        path = raw_path.partition(b"://")[2].partition(b"/")[2]
+        scope["raw_path"] = root_path.encode() + b"/" + path
+    if found[1]:
+        # "MUST ignore the received Host header field" (ibid.)
+        others = [header for header in scope["headers"] if header[0].lower() != b"host"]
+        scope["headers"] = [(b"host", found[1].encode()), *others]
+    return True
 
 
 def environ_from_scope(scope: Mapping[str, Any], stream: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from time import monotonic
 
 from .fork import renewed_after_fork
 from .queue import JobQueue
-from .worker import Job, Worker, here
+from .worker import Job, Worker, become, current_worker
 
 #: How many threads of a pool may rest for their requests. Each takes some 20 KiB.
 RESTING = 2000
@@ -76,7 +76,7 @@ class _PoolWorker(Worker):
                     self.pool._wake_one()  # what no thread could be started for
 
     def _run(self) -> None:
-        here.worker = self
+        become(self)
         while (job := self._next()) is not None:
             job()
             del job  # what the job holds is not to live until the next one
@@ -169,7 +169,7 @@ class WorkerPool:
 
     def renew(self) -> None:
         """Begin anew in a child process: the threads are the parent's, and so are the jobs."""
-        worker = getattr(here, "worker", None)
+        worker = current_worker()
         self._start_over()
         if isinstance(worker, _PoolWorker) and worker.pool is self:
             worker.stopping = True  # the child's only one, which is no longer of the pool

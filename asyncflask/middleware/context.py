@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from asyncio import CancelledError, timeout
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import Token, copy_context
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import ClientDisconnected, RequestTimeout
 
-from ..concurrency import ServedWalk, Walk, _inner_walk, leave_inner_walk, lent_worker, outside
+from ..concurrency import ServedWalk, Walk, _inner_walk, as_raised, leave_inner_walk, lent_worker, outside
 from ..ctx import ServedContext
 from ..disconnect import end_watch, until_disconnect
 from ..globals import _cv_app
@@ -156,12 +156,31 @@ class ContextMiddleware:
                     sent, response = response, SENT
                     await self._send(ctx, sent, scope, receive, send)
         except BaseException as raised:
-            error = raised
+            error = as_raised(raised)
             walk.on_wait = None
             try:
                 await end_watch(ctx)
             except CancelledError as cancelled:
                 error = cancelled
+        return await self._conclude(ctx, token, response, sent, error, scope, receive, send)
+
+    async def _conclude(
+        self,
+        ctx: ServedContext,
+        token: Token[Any],
+        response: Any,
+        sent: Response | None,
+        error: BaseException | None,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> Response | None:
+        """Tear down; then raise what has ended the request, or send what takes its time.
+
+        :param token: of the context, which a stream is sent without.
+        :returns: as `answer`.
+        """
+        walk = ctx._walk
         try:
             await self._end(ctx, sent, error)
         except BaseException as failed:
@@ -268,7 +287,7 @@ def _is_logged_only(app: Application, scope: Scope, error: BaseException) -> boo
     ):
         return False
     place = f"{scope['path']} [{scope['method']}]"
-    app.logger.error(f"Exception on {place}, after the response was sent", exc_info=error)
+    app.logger.error(f"Exception on {place}, after the response was sent", exc_info=as_raised(error))
     return True
 
 

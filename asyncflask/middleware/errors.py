@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,8 +11,10 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServerError, default_exceptions
 from werkzeug.routing import RoutingException
 
-from ..concurrency import current_walk, is_async
+from .. import observed
+from ..concurrency import _inner_walk, as_raised, current_walk, is_async
 from ..globals import _cv_app
+from ..observed import ErrorHandlers
 from ..signals import got_request_exception
 from ..typing import Receive, Scope, Send
 from ..wrappers.headers import check_values, is_sendable
@@ -43,6 +45,7 @@ class UnhandledErrorMiddleware:
                 check_values(_items(response))
             return response
         except Exception as error:
+            error = as_raised(error)
             ctx: Any = _cv_app.get()
             if ctx._has_started:
                 raise  # there is an answer already
@@ -62,6 +65,9 @@ class ErrorHandlerMiddleware:
     def __init__(self, app: Layer, route: Route) -> None:
         self.app = app
         self.flask = route.flask
+        self.route = route
+        # Async handlers that have been found before, by the classes of their exceptions.
+        self._found: dict[type, Callable[..., Awaitable[Any]]] = {}
 
     @classmethod
     def around(cls, app: Layer, route: Route) -> Layer:
@@ -71,7 +77,42 @@ class ErrorHandlerMiddleware:
         try:
             return await self.app(scope, receive, send)
         except Exception as error:
-            return await answer_error(self.flask, error)
+            error = as_raised(error)
+            handler = self._found.get(type(error)) or self._find(error)
+            ctx: Any = _cv_app.get()
+            if handler is None or ctx._route is not self.route or self.route.made_for is not observed.setup:
+                return await answer_error(self.flask, error)
+            walk = _inner_walk.get() or ctx._walk
+            direct = not (walk.in_thread or walk.is_bridged)
+            return await (handler(error) if direct else walk.call(handler, error))
+
+    def _find(self, error: Exception) -> Callable[..., Any] | None:
+        """The async handler for an exception, if it depends on nothing but the class of that."""
+        flask = self.flask
+        spec = flask.error_handler_spec
+        if isinstance(error, HTTPException) and (
+            error.code is None
+            or "code" in vars(error)
+            or isinstance(error, BadRequestKeyError | RoutingException)
+        ):
+            return None
+        if (
+            type(spec) is not ErrorHandlers
+            or not spec.are_observed
+            or flask.config["TRAP_HTTP_EXCEPTIONS"]
+            or flask.config["TRAP_BAD_REQUEST_ERRORS"]
+            or any(overridden(flask, name) for name in _DECIDING)
+        ):
+            return None
+        handler = flask._find_error_handler(error, self.route.blueprints)
+        if handler is not None and is_async(handler):
+            self._found[type(error)] = handler
+            return handler
+        return None
+
+
+#: The methods that decide about an exception, before its handler does.
+_DECIDING = ("handle_user_exception", "handle_http_exception", "trap_http_exception", "_find_error_handler")
 
 
 class FailedMatching:
@@ -119,16 +160,15 @@ async def handle_user_exception(app: Application, error: Exception) -> Any:
 
     :raises: the exception, when nobody takes it.
     """
-    if isinstance(error, BadRequestKeyError) and (app.debug or app.config["TRAP_BAD_REQUEST_ERRORS"]):
-        error.show_exception = True
-    if isinstance(error, HTTPException) and not app.trap_http_exception(error):
-        replaced = overridden(app, "handle_http_exception")
-        if replaced is not None:
-            return await current_walk().call(replaced, error)
-        return await handle_http_exception(app, error)
+    if isinstance(error, HTTPException):
+        if isinstance(error, BadRequestKeyError) and (app.debug or app.config["TRAP_BAD_REQUEST_ERRORS"]):
+            error.show_exception = True
+        if not app.trap_http_exception(error):
+            handler = overridden(app, "handle_http_exception") or http_error_handler(app, error)
+            return error if handler is None else await _handled(handler, error)
     handler = app._find_error_handler(error, _cv_app.get().request.blueprints)
     if handler is not None:
-        return await current_walk().call(handler, error)
+        return await _handled(handler, error)
     if isinstance(error, StarletteHTTPException):
         return await handle_user_exception(app, _from_starlette(error))
     try:
@@ -139,15 +179,24 @@ async def handle_user_exception(app: Application, error: Exception) -> Any:
 
 async def handle_http_exception(app: Application, error: HTTPException) -> Any:
     """What a handler returned for the exception, else the exception, which is a response in itself."""
+    handler = http_error_handler(app, error)
+    return error if handler is None else await _handled(handler, error)
+
+
+def http_error_handler(app: Application, error: HTTPException) -> Callable[..., Any] | None:
+    """The handler that is to be asked about an HTTP exception."""
     # Without a code it carries a response to be sent as it is; routing exceptions are not errors.
     if error.code is None or isinstance(error, RoutingException):
-        return error
-    handler = app._find_error_handler(error, _cv_app.get().request.blueprints)
-    if handler is None:
-        return error
+        return None
+    return app._find_error_handler(error, _cv_app.get().request.blueprints)
+
+
+def _handled(handler: Callable[..., Any], error: Exception) -> Awaitable[Any]:
     walk = current_walk()
-    straight = is_async(handler) and not walk.in_thread and not walk.is_bridged
-    return await (handler(error) if straight else walk.call(handler, error))
+    if walk.in_thread or walk.is_bridged or not is_async(handler):
+        return walk.call(handler, error)
+    called: Awaitable[Any] = handler(error)
+    return called
 
 
 def _from_starlette(error: StarletteHTTPException) -> HTTPException:

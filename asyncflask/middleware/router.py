@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.datastructures import URLPath
@@ -13,9 +14,10 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Secur
 from werkzeug.routing import RequestRedirect, WebsocketMismatch
 
 from .. import observed
-from ..environ import route_path
+from ..environ import route_path, use_origin_form
 from ..globals import _cv_app
 from ..hosts import check_host
+from ..lifespan import unstated
 from ..routing import NOWHERE, RouteMatcher, Rule, convert
 from ..typing import Receive, Scope, Send
 from . import Stack
@@ -45,7 +47,7 @@ class Router(StarletteRouter):
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         """Run the stack of the request's route. The route of most requests was found before they began."""
         if scope["type"] == "lifespan":
-            return super().__call__(scope, receive, send)
+            return self.lifespan(scope, receive, send)
         ctx: Any = _cv_app.get()
         route: Stack | None = ctx._route
         if route is None:
@@ -55,8 +57,18 @@ class Router(StarletteRouter):
             return route.receiving(scope, receive, send)
         return route.handle(scope, receive, send)
 
+    async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the lifespan (ASGI specification, "Lifespan Protocol")."""
+        router: StarletteRouter = self
+        if "state" not in scope:
+            context = partial(unstated, self.flask, self.lifespan_context)
+            router = StarletteRouter(lifespan=cast(Any, context))
+        await StarletteRouter.lifespan(router, scope, receive, send)
+
     async def _find_first(self, scope: Scope, receive: Receive, send: Send) -> Any:
         ctx: Any = _cv_app.get()
+        if "://" in scope["path"] and use_origin_form(scope):
+            ctx.request.forget_target()
         try:
             await self._match_with_werkzeug(ctx)
         except Exception as failed:

@@ -151,6 +151,12 @@ class Request(RequestBase):
         if shallow:
             self.shallow = True
 
+    def forget_target(self) -> None:
+        """Look into the scope anew for path and host."""
+        self.raw_headers = dict(self.scope["headers"])
+        for name in ("headers", "host", "path"):
+            self.__dict__.pop(name, None)
+
     # -- what Werkzeug's request is made of -----------------------------------------------------
 
     @lazy
@@ -352,6 +358,18 @@ class Request(RequestBase):
             stream = self.body.open(self.streams_body)
         self._stream_is_taken = True
         return stream
+
+    def _raw_stream(self) -> IO[bytes]:
+        """The body for ``wsgi.input``. What is read there is missing in `stream`, which says so as under
+        Flask: with ClientDisconnected, a 400."""
+        if self._stream_is_taken or self.streams_body or self.shallow or self._receive is None:
+            return self.stream
+        from werkzeug.wsgi import LimitedStream  # WSGI
+
+        raw = self.stream
+        if self.content_length is not None:
+            self.stream = cast(IO[bytes], LimitedStream(raw, self.content_length))
+        return raw
 
     def _wsgi_stream(self) -> IO[bytes]:
         from werkzeug.wsgi import get_input_stream  # WSGI
@@ -600,11 +618,15 @@ class _Input:
     def __init__(self, request: Request) -> None:
         self._request = request
 
+    @lazy
+    def _stream(self) -> IO[bytes]:
+        return self._request._raw_stream()
+
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._request.stream, name)
+        return getattr(self._stream, name)
 
     def __iter__(self) -> Any:
-        return iter(self._request.stream)
+        return iter(self._stream)
 
 
 def _file_wrapper(file: IO[bytes], buffer_size: int = 8192) -> Any:

@@ -242,29 +242,6 @@ def test_starlette_http_exceptions(fw):
         assert "why" in client.get("/409").text
 
 
-@pytest.mark.parametrize("where", ["view", "before"])
-def test_stop_iteration(fw, where):
-    """A coroutine cannot end with this exception: Python makes it a RuntimeError."""
-    app = fw.Flask(__name__)
-    log = []
-
-    @app.before_request
-    def before():
-        if where == "before":
-            raise StopIteration
-
-    @app.get("/")
-    def view():
-        raise StopIteration
-
-    @app.teardown_request
-    def teardown(error):
-        log.append(type(error))
-
-    assert app.test_client().get("/").status_code == 500
-    assert log == [expect(fw, flask=StopIteration, asyncflask=RuntimeError)]
-
-
 # Contexts and teardown
 
 

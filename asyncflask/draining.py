@@ -63,7 +63,7 @@ class Drain:
     """
 
     def __init__(self, app: Application) -> None:
-        self._app = app
+        self.app = app
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[None] | None = None
         # A request that runs a lifespan is not to be waited for by it.
@@ -75,8 +75,8 @@ class Drain:
     def begin(self) -> None:
         """End what would not end by itself, soon. A second call does nothing."""
         if self._task is None:
-            self._app.under_way.is_ending = True
-            self._app.shutdown_event.set()
+            self.app.under_way.is_ending = True
+            self.app.shutdown_event.set()
             self._task = self._loop.create_task(self._run())
 
     async def finish(self) -> None:
@@ -85,11 +85,11 @@ class Drain:
         self.begin()
         assert self._task is not None
         await self._task
-        self._app.under_way.is_ending = False
+        self.app.under_way.is_ending = False
 
     async def _run(self) -> None:
-        end = self._loop.time() + self._app.config["SHUTDOWN_TIMEOUT"]
-        health: Any = self._app.extensions.get("health")
+        end = self._loop.time() + self.app.config["SHUTDOWN_TIMEOUT"]
+        health: Any = self.app.extensions.get("health")
         if hasattr(health, "drain"):
             await health.drain(delay=0)  # the server takes no more requests already
         await self._end_endless(end)
@@ -97,10 +97,10 @@ class Drain:
         await self._cancel(self._loop.time() + LAST)
         for walk in self._left():
             self.has_given_up = True
-            give_up(walk, self._app.logger)
+            give_up(walk, self.app.logger)
 
     async def _end_endless(self, end: float) -> None:
-        endless = [one for one in self._app.under_way.endless if getattr(one, "_loop", None) is self._loop]
+        endless = [one for one in self.app.under_way.endless if getattr(one, "_loop", None) is self._loop]
         pause = min(1 / RATE, SPREAD / max(len(endless), 1))
         for one in endless:
             one.end()
@@ -127,7 +127,7 @@ class Drain:
             await asyncio.sleep(PAUSE)
 
     def _left(self) -> list[Walk]:
-        walks = self._app.under_way.walks
+        walks = self.app.under_way.walks
         return [walk for walk in walks if walk.loop is self._loop and walk not in self._around]
 
 
@@ -140,6 +140,14 @@ _led: WeakKeyDictionary[asyncio.AbstractEventLoop, bool] = WeakKeyDictionary()
 def lead() -> None:
     """The server of the running loop calls `begin`, so that signals need not be looked out for."""
     _led[asyncio.get_running_loop()] = True
+
+
+async def leave() -> None:
+    """Have the applications on the running loop say that they are not ready, and wait until load balancers
+    have noticed."""
+    applications = [drain.app for drain in _drains.get(asyncio.get_running_loop(), ())]
+    health: list[Any] = [app.extensions.get("health") for app in applications]
+    await asyncio.gather(*(one.drain() for one in health if hasattr(one, "drain")))
 
 
 def begin() -> None:

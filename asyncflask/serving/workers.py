@@ -20,10 +20,11 @@ from .server import REST
 class AsyncflaskWorker(Worker):  # type: ignore[misc]
     """Serves an ASGI application with uvicorn under gunicorn, and loses no request when it is replaced.
 
-    gunicorn's settings count: ``bind``, ``keepalive`` (75 seconds unless set), ``timeout`` (an event loop that is blocked for longer
-    has its process ended), ``graceful_timeout``, ``max_requests``, ``forwarded_allow_ips``, TLS. At
-    HUP, TERM, or after ``max_requests`` the process drains, see `asyncflask.serving.drain.DrainingServer`;
-    requests under way have ``graceful_timeout``, less three seconds for the end of the application.
+    gunicorn's settings count: ``bind``, ``keepalive`` (75 seconds unless set), ``timeout`` (a process whose
+    event loop is blocked for longer is ended), ``graceful_timeout``, ``max_requests``,
+    ``forwarded_allow_ips``, TLS. At HUP, TERM, or after ``max_requests`` the process drains, see
+    `asyncflask.serving.drain.DrainingServer`; requests under way have ``graceful_timeout``, less three
+    seconds for the end of the application.
 
     :cvar settings: further ones of `uvicorn.Config`, for a subclass: ``{"http": "h11"}``.
     """
@@ -51,10 +52,13 @@ class AsyncflaskWorker(Worker):  # type: ignore[misc]
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
     async def _serve(self, server: DrainingServer) -> None:
-        def quit_at_once(number: int, frame: FrameType | None) -> None:
-            server.force_exit = server.should_exit = True
+        def hurry(number: int, frame: FrameType | None) -> None:
+            """Ctrl-C, for gunicorn: requests under way have little time, and nobody else waits."""
+            server.linger, server.is_behind_balancer = 0, False
+            server.config.timeout_graceful_shutdown = REST
+            server.should_exit = True
 
-        signal.signal(signal.SIGQUIT, quit_at_once)
+        signal.signal(signal.SIGQUIT, hurry)
         sign_of_life = asyncio.create_task(self._give_signs_of_life())
         try:
             await server.serve(sockets=[getattr(each, "sock", each) for each in self.sockets])

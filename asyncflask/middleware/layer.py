@@ -9,6 +9,7 @@ from .. import observed
 from ..concurrency import is_async
 from ..helpers import _split_blueprint_path
 from ..observed import is_observed
+from ..routing import RuleRoute
 from ..signals import before_render_template, message_flashed, template_rendered
 from ..typing import Receive, Scope, Send
 
@@ -64,6 +65,8 @@ class Route:
         self.made_for: object = observed.setup
         #: The rule in the form of Starlette's routes.
         self.starlette_route = getattr(rule, "route", None)
+        if isinstance(self.starlette_route, RuleRoute):
+            self.starlette_route.views = flask.view_functions
         #: Whether the view takes the body while it arrives.
         self.streams_body = leads_on and getattr(rule, "stream", False)
         #: Whether the body is for an application that is mounted.

@@ -11,6 +11,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, cast
 from weakref import proxy
 
+from .concurrency.fork import renewed_after_fork
 from .concurrency.loop_thread import background_loop, is_running_loop
 from .globals import request_context
 from .variables import without_request
@@ -29,6 +30,11 @@ class BackgroundTasks:
 
     def __init__(self, app: Application) -> None:
         self._app: Application = cast("Application", proxy(app))
+        self.renew()
+        renewed_after_fork(self)
+
+    def renew(self) -> None:
+        """Begin anew in a child process: what runs is the parent's."""
         # By what is done when they have ended; they may be on several loops.
         self._running: dict[Future[None], asyncio.Task[None] | None] = {}
         self._lock = threading.Lock()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .typing import Scope
@@ -48,6 +48,25 @@ def _below(root_path: str, path: str) -> str | None:
         if not rest or rest[0] == "/":
             return rest
     return None
+
+
+#: What `ProxyFix` may change in an environ; Werkzeug's keeps what was there before.
+PROXY_FIXED = ("REMOTE_ADDR", "wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME")
+
+#: Headers that are no lists. What several lines of them mean is not for us to guess: the last counts, as with
+#: WSGI servers.
+_SINGLE = frozenset((b"content-type", b"content-length"))
+
+
+def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The values of headers by their names. Several lines with the same name are one list (RFC 9110 section
+    5.3); those of ``Cookie`` are joined by ";" (RFC 9113 section 8.2.3)."""
+    values: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in values and name not in _SINGLE:
+            value = values[name] + (b"; " if name == b"cookie" else b",") + value
+        values[name] = value
+    return values
 
 
 _ABSOLUTE_FORM = re.compile(r"(?:https?|wss?)://([^/?#]*)", re.IGNORECASE)
@@ -110,17 +129,18 @@ def environ_from_scope(scope: Mapping[str, Any], stream: Any) -> dict[str, Any]:
     if client:
         environ["REMOTE_ADDR"] = client[0]
         environ["REMOTE_PORT"] = str(client[1])
-    for raw_name, raw_value in scope["headers"]:
+    for raw_name, raw_value in joined(scope["headers"]).items():
         if b"_" in raw_name:
             continue  # not to be confused with the name that has a dash there
         name = raw_name.decode("latin-1").upper().replace("-", "_")
         value = raw_value.decode("latin-1")
         if name not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             name = f"HTTP_{name}"
-        if name in environ:
-            environ[name] += (";" if name == "HTTP_COOKIE" else ",") + value
-        else:
-            environ[name] = value
+        environ[name] = value
+    unfixed = scope.get("asyncflask.proxy_fix.orig")
+    if unfixed is not None:
+        before = environ_from_scope(unfixed, None)
+        environ["werkzeug.proxy_fix.orig"] = {key: before.get(key) for key in PROXY_FIXED}
     return environ
 
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, cast
 from starlette.datastructures import URLPath
 from starlette.routing import BaseRoute, NoMatchFound
 from starlette.routing import Router as StarletteRouter
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
-from werkzeug.routing import WebsocketMismatch
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, SecurityError
+from werkzeug.routing import RequestRedirect, WebsocketMismatch
 
 from .. import observed
 from ..environ import route_path, use_origin_form
 from ..globals import _cv_app
+from ..hosts import check_host
 from ..lifespan import unstated
 from ..routing import NOWHERE, RouteMatcher, Rule, convert
 from ..typing import Receive, Scope, Send
@@ -113,6 +114,8 @@ class Router(StarletteRouter):
             self._prepare()
         if self._asks_werkzeug:
             return None
+        if request.raw_headers.get(b"host") not in self._hosts and not self._accepts_host(request):
+            return None
         scope = request.scope
         is_below = "root_path" in scope and scope["root_path"]  # twice as fast as get()
         path: str = route_path(scope) if is_below else scope["path"]
@@ -137,6 +140,17 @@ class Router(StarletteRouter):
         if stack is None or stack.made_for is not self._made_for or method == "OPTIONS":
             stack = self._stack_of(target, request, path)
         return self._described(request, stack)
+
+    def _accepts_host(self, request: Request) -> bool:
+        """Whether URLs can be built for the host that was asked for. For others Werkzeug has the answer."""
+        try:
+            check_host(request.headers.get("host"))
+            (self.flask.config["SERVER_NAME"] or request.host).lower().encode("idna")
+        except (SecurityError, UnicodeError):
+            return False
+        if len(self._hosts) < 200:  # a client may ask for any
+            self._hosts.add(request.raw_headers.get(b"host"))
+        return True
 
     def _described(self, request: Request, stack: Stack) -> Stack:
         """Leave in the scope what Starlette's router leaves there, for middleware that looks at the one it
@@ -167,6 +181,10 @@ class Router(StarletteRouter):
             await ctx._walk.call(ctx.match_request)
         else:
             ctx.match_request()
+        if isinstance(request.routing_exception, RequestRedirect) and not request.host:
+            # Without any host to name, the path says it all: "http:///path/" would lead to the host "path".
+            url = request.routing_exception.new_url.partition("://")[2]
+            request.routing_exception.new_url = "/" + url.lstrip("/")
         path = route_path(request.scope)
         if request.routing_exception is not None or self._is_for_mounts(request):
             self._match_mount(request, path)
@@ -232,6 +250,8 @@ class Router(StarletteRouter):
         flask = self.flask
         self._made_for = observed.setup
         self._stacks = {}
+        # Of the Host headers that have been seen, those that are fine.
+        self._hosts: set[bytes | None] = set()
         self._asks_werkzeug = (
             flask.config["TRUSTED_HOSTS"] is not None
             or flask.request_class.trusted_hosts is not None

@@ -120,6 +120,9 @@ class Route:
 
 def may_wait_in_sync_code(flask: Application) -> bool:
     """Whether sync functions such as `render_template` call async ones that the user has registered."""
+    environment = flask.__dict__.get("jinja_env")
+    if flask.jinja_options.get("enable_async") or getattr(environment, "may_wait", False):
+        return True
     return any(
         is_async(func)
         for functions in (

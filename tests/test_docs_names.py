@@ -33,8 +33,9 @@ def words(text: str) -> set[str]:
 #: either of these, or its names are in the reference.
 WITHOUT_OWN_NAMES = words(
     """app as_flask asgi_only background blueprints body check concurrency ctx debug debughelpers disconnect
-    endpoints environ error_handlers ext globals helpers lazy legacy lifespan middleware mounting observed
-    protocols routing sansio scaffold serving shutdown signing variables version websocket wrappers __main__"""
+    endpoints environ error_handlers ext globals helpers lazy legacy lifespan middleware mounting
+    observed protocols routing sansio scaffold serving shutdown signing variables version websocket wrappers
+    __main__"""
 )
 #: Modules further in that users import from.
 FURTHER_IN = ["json.provider", "json.fast", "json.tag", "middleware.proxy_fix"]

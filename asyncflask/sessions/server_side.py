@@ -139,6 +139,12 @@ class ServerSessionInterface(SessionInterface):
             expires = self.get_expiration_time(app, session)
             response.set_cookie(name, signer.sign(session.id).decode(), expires=expires, **attributes)
 
+    def should_set_cookie(self, app: Flask, session: Any) -> bool:
+        """Whether a browser that has the id needs the cookie again: it has another end."""
+        if session.permanent or session.was_permanent:
+            return super().should_set_cookie(app, session)
+        return False
+
     async def save_websocket_session(self, app: Flask, session: Any) -> None:
         """Save what has been changed since the websocket was accepted.
 
@@ -169,7 +175,7 @@ class ServerSessionInterface(SessionInterface):
         changed, removed = session.changes()
         if not (changed or removed or (session.is_regenerated and session.id is not None)):
             return True
-        self._check_size(session, changed)
+        self._check_size(session, changed, removed)
         lifetime = app.permanent_session_lifetime.total_seconds()
         id = session.id
         if id is None:
@@ -184,8 +190,8 @@ class ServerSessionInterface(SessionInterface):
         session.settle(id, changed, removed)
         return True
 
-    def _check_size(self, session: ServerSession, changed: dict[str, str]) -> None:
-        size = session.size(changed)
+    def _check_size(self, session: ServerSession, changed: dict[str, str], removed: list[str]) -> None:
+        size = session.size(changed, removed)
         if changed and size > self.max_size:
             raise SessionTooLarge(
                 f"The session would have {size} bytes, and may have {self.max_size} (max_size). Keep what is"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NoReturn, Self
 
 from .cookie import session_json_serializer
@@ -30,6 +30,8 @@ class ServerSession(SecureCookieSession):
     id: str | None = None
     ended: str | None = None
     is_regenerated = False
+    #: Whether it was permanent when it was opened.
+    was_permanent = False
 
     def __init__(self, initial: Mapping[str, Any] | None = None) -> None:
         super().__init__(initial)
@@ -51,6 +53,7 @@ class ServerSession(SecureCookieSession):
             session._stored[key] = text
             session._loaded[key] = value
         dict.update(session, session._loaded)
+        session.was_permanent = session.permanent
         return session
 
     def regenerate(self) -> None:
@@ -90,13 +93,13 @@ class ServerSession(SecureCookieSession):
                 changed[name] = text
         return changed, [name for name in stored if name not in present]
 
-    def size(self, changed: Mapping[str, str]) -> int:
-        """Bytes of all keys and values, with these changes."""
-        return sum(
-            len(key.encode("utf-8", "surrogatepass")) + len(text.encode("utf-8", "surrogatepass"))
-            for key, text in {**self._stored, **changed}.items()
-            if key in changed or key in self
-        )
+    def size(self, changed: Mapping[str, str], removed: Collection[str]) -> int:
+        """Bytes of all keys and values in UTF-8, with these changes."""
+        kept = {**self._stored, **changed}
+        for key in removed:
+            del kept[key]
+        text = "".join(kept) + "".join(kept.values())
+        return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
     def settle(self, id: str, changed: Mapping[str, str], removed: list[str]) -> None:
         """Note that the store has it as it is now."""

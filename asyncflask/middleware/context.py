@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
+from asyncio import CancelledError, timeout
 from contextlib import suppress
 from contextvars import Token, copy_context
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from werkzeug.exceptions import ClientDisconnected, InternalServerError, Request
 
 from ..concurrency import ServedWalk, Walk, _inner_walk, as_raised, nest, outside
 from ..ctx import ServedContext
-from ..disconnect import end_watch, until_disconnect
+from ..disconnect import Connection, end_watch, until_disconnect
 from ..flask_api import is_next
 from ..globals import _cv_app
 from ..signals import appcontext_pushed
@@ -73,7 +73,17 @@ class ContextMiddleware:
             except StopIteration as end:  # nothing in it had to wait
                 response = end.value
             else:
-                response = await walk.go_on(asked)
+                under_way = flask.under_way
+                under_way.walks[walk] = scope
+                try:
+                    response = await walk.go_on(asked)
+                except CancelledError:
+                    if not under_way.is_ending:
+                        raise
+                    await _answer_late(send)
+                    return
+                finally:
+                    del under_way.walks[walk]
             if response is not None:
                 if request.has_body and not request.body.complete:
                     send = unread(request, send)
@@ -258,10 +268,13 @@ class ContextMiddleware:
         await walk.to_loop()
         async with until_disconnect(ctx, receive, send) as connection:
             try:
-                await response(scope, connection.receive, connection.send)
+                if _is_endless(response):
+                    await self._send_events(connection, response, scope)
+                else:
+                    await response(scope, connection.receive, connection.send)
             except Exception as error:
                 if (
-                    connection.has_started
+                    connection.has_begun
                     or connection.lost
                     or self.flask.debug  # which has a page for it
                     or not _is_logged_only(self.flask, scope, error, _BEFORE)
@@ -272,6 +285,21 @@ class ContextMiddleware:
                 await plain(scope, connection.receive, connection.send)
                 return as_raised(error)
         return None
+
+    async def _send_events(self, connection: Connection, response: Response, scope: Scope) -> None:
+        """Send a stream that would go on for ever, until the server ends."""
+        endless = self.flask.under_way.endless
+        endless.add(connection)
+        try:
+            await response(scope, connection.receive, connection.send)
+        except CancelledError:
+            if not connection.has_ended:
+                raise
+            with suppress(TimeoutError):  # a client that does not read
+                async with timeout(1):
+                    await connection.send({"type": "http.response.body", "body": b""})
+        finally:
+            endless.discard(connection)
 
 
 _BEFORE, _AFTERWARDS = "before its response began", "after the response was sent"
@@ -293,6 +321,24 @@ def _is_logged_only(app: Application, scope: Scope, error: BaseException, when: 
     place = f"{scope['path']} [{scope['method']}]"
     app.logger.error(f"Exception on {place}, {when}", exc_info=as_raised(error))
     return True
+
+
+def _is_endless(response: Response) -> bool:
+    """Whether a response is a stream of events, whose client connects again when it ends."""
+    return not response.is_sequence and response.mimetype == "text/event-stream"
+
+
+async def _answer_late(send: Send) -> None:
+    """Answer a request that was cancelled since the server ends. One whose response has begun is left
+    incomplete, which its client notices."""
+    start = {
+        "type": "http.response.start",
+        "status": 503,
+        "headers": [(b"content-length", b"0"), (b"retry-after", b"1"), (b"connection", b"close")],
+    }
+    with suppress(OSError, RuntimeError):  # which says that it has begun
+        await send(start)
+        await send({"type": "http.response.body", "body": b""})
 
 
 async def _answer_nobody(walk: Walk, send: Send) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from starlette.routing import BaseRoute
 from werkzeug.routing import IntegerConverter as WerkzeugIntegerConverter
 from werkzeug.routing import Map as WerkzeugMap
 from werkzeug.routing import Rule as WerkzeugRule
@@ -12,7 +13,7 @@ from werkzeug.routing import ValidationError
 
 from ..lazy import lazy
 from ..observed import changed
-from .route import RuleRoute
+from .route import HTTPRuleRoute, WebsocketRuleRoute
 
 
 class Rule(WerkzeugRule):
@@ -35,9 +36,11 @@ class Rule(WerkzeugRule):
         self.provide_automatic_options = False
 
     @lazy
-    def route(self) -> RuleRoute:
-        """The rule in the form that Starlette's routes have."""
-        return RuleRoute(self)
+    def route(self) -> BaseRoute:
+        """The rule in the form that Starlette's routes have, or the mount that it is of."""
+        if self.mount is not None:
+            return self.mount.route  # type: ignore[no-any-return]
+        return WebsocketRuleRoute(self) if self.websocket else HTTPRuleRoute(self)
 
     def get_empty_kwargs(self) -> Mapping[str, Any]:
         return {**super().get_empty_kwargs(), "blocking": self.blocking, "stream": self.stream}

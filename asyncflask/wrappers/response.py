@@ -21,7 +21,7 @@ from ..concurrency import active_walk, current_walk, inner_walk, outside
 from ..concurrency.ending import Ending
 from ..concurrency.pool import shared_pool
 from ..environ import environ_from_scope
-from ..globals import _cv_app, current_app
+from ..globals import _cv_app
 from ..helpers import CONTROLS
 from ..lazy import lazy
 from ..typing import Message, Receive, Scope, Send
@@ -124,8 +124,8 @@ class Response(ResponseBase):
     @property
     def max_cookie_size(self) -> int:  # type: ignore[override]
         """``MAX_COOKIE_SIZE`` of the configuration: a larger cookie gives a warning."""
-        app = current_app
-        return app.config["MAX_COOKIE_SIZE"] if app else super().max_cookie_size
+        ctx = _cv_app.get(None)
+        return super().max_cookie_size if ctx is None else ctx.app.config["MAX_COOKIE_SIZE"]
 
     @property
     def is_async_stream(self) -> bool:

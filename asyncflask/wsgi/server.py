@@ -46,9 +46,10 @@ def respond(
         loop = _loop()
     stream = environ.get("wsgi.input")
     if exchange is not None and stream is exchange.input:
-        call = Call(loop, start_response, exchange.input.receive, None)
+        call = Call(loop, start_response, exchange.input.receive, None, exchange.afterwards)
     else:
-        call = Call(loop, start_response, None, StreamReader(environ))
+        afterwards = None if exchange is None else exchange.afterwards
+        call = Call(loop, start_response, None, StreamReader(environ), afterwards)
     call.run(inner, scope, app.worker_pool, inner is not asgi_call or _begins_here(app))
     if "wsgi.input" in environ:
         environ["wsgi.input"] = stream  # a request has put its own there

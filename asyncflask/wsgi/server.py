@@ -58,10 +58,22 @@ def respond(
 
 def _scope(app: Application, environ: dict[str, Any]) -> Scope:
     scope = scope_from_environ(environ)
+    if environ.get("HTTP_UPGRADE", "").lower() == "websocket":
+        _say_that_there_are_no_websockets(app)
     state = state_of(app)
     if state is not None:
         scope["state"] = dict(state)
     return scope
+
+
+def _say_that_there_are_no_websockets(app: Application) -> None:
+    for rule in app.url_map.iter_rules():
+        if rule.websocket:
+            app.logger.warning(
+                "A client asked for a websocket, and the server speaks WSGI, which has no websockets: serve"
+                " the application with an ASGI server, such as 'uvicorn module:app'."
+            )
+            return
 
 
 def _loop() -> asyncio.AbstractEventLoop:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter
 
     from .app import Flask
-    from .typing import AfterRequestCallable
+    from .typing import AfterRequestCallable, AfterRequestT
     from .wrappers import Request
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -407,7 +407,7 @@ def has_app_context() -> bool:
     return _cv_app.get(None) is not None
 
 
-def after_this_request(f: F) -> F:
+def after_this_request(f: AfterRequestT) -> AfterRequestT:
     """Call `f`, sync or async, with the response of this request; it returns the response to send.
 
     :raises RuntimeError: outside of a request.

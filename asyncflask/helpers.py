@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, wraps
-from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
+from typing import IO, TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, cast, overload
 
 import werkzeug.utils
 from werkzeug.exceptions import abort as _wz_abort
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response as BaseResponse
 
     from .wrappers import Response
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def get_debug_flag() -> bool:
@@ -100,6 +103,16 @@ def url_for(
     )
 
 
+@overload
+def stream_with_context(generator_or_function: Iterator[T]) -> Iterator[T]: ...
+@overload
+def stream_with_context(generator_or_function: AsyncIterator[T]) -> AsyncIterator[T]: ...
+@overload
+def stream_with_context(generator_or_function: Callable[P, Iterator[T]]) -> Callable[P, Iterator[T]]: ...
+@overload
+def stream_with_context(
+    generator_or_function: Callable[P, AsyncIterator[T]],
+) -> Callable[P, AsyncIterator[T]]: ...
 def stream_with_context(generator_or_function: Any) -> Any:
     """Keep the current request for a generator that is the body of a response.
 

@@ -17,6 +17,7 @@ from markupsafe import escape
 from .ctx import _default_template_ctx_processor as _default_template_ctx_processor
 from .globals import _cv_app, current_app, g, request, session
 from .helpers import get_flashed_messages, stream_with_context
+from .mistakes.awaiting import refuse_coroutines
 from .signals import before_render_template, template_rendered
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ def _application() -> Application:
 
 
 def _render(app: Application, template: BaseTemplate, context: dict[str, Any]) -> str:
+    refuse_coroutines(context)
     app.update_template_context(context)
     if before_render_template.receivers:
         before_render_template.send(app, _async_wrapper=app.waiting, template=template, context=context)
@@ -203,6 +205,7 @@ async def render_template_async(template_name_or_list: TemplateName, **context: 
 
 
 def _stream(app: Application, template: BaseTemplate, context: dict[str, Any]) -> Iterator[str]:
+    refuse_coroutines(context)
     app.update_template_context(context)
     before_render_template.send(app, _async_wrapper=app.waiting, template=template, context=context)
 

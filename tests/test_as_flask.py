@@ -357,7 +357,7 @@ class TestCommandLine:
         message = python("-m", "asyncflask", "routes", code=2)
         assert "There is one made with 'flask': use '--as-flask', or change" in message
         message = python("-m", "asyncflask", "--app", "app:app", "routes", code=2)
-        assert "It is made with 'flask': use '--as-flask', or change" in message
+        assert "It is one made with 'flask': use '--as-flask', or change" in message
 
     @pytest.mark.parametrize("value", ["1", "true", "yes"])
     def test_environment(self, python, value):

@@ -3,8 +3,8 @@
 On a page, the Python blocks of a section (``##``) are one file, ``hello.py``. A block that follows a line
 ending with a file name and a colon is that file instead. Blocks with ``>>>`` are typed into a shell that has
 run the section's file, and answer what the page says. ``$`` in a README or the quickstart starts a server.
-A block that is ``test_hello.py`` or the like is run by pytest. What wants to be the first to import Flask has a
-process of its own. The tutorial has tests of its own, in `test_tutorial.py`.
+A block that is ``test_hello.py`` or the like is run by pytest. What wants to be the first to import Flask has
+a process of its own. The tutorial has tests of its own, in `test_tutorial.py`.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def test_examples_do_what_the_page_says(
     assert not runner.failures, "".join(report)
 
 
-#: The same, as a program: Flask must not have been imported by other tests, nor logging be configured for them.
+#: The same, as a program: Flask must not have been imported by other tests, nor logging configured for them.
 OWN_PROCESS = """
 import doctest, hello, sys
 runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
@@ -195,7 +195,7 @@ def test_tests_of_the_page_pass(section: Section, folder: Path) -> None:
 def test_every_program_is_shown_at_work(section: Section) -> None:
     """A page that only claims is a page that goes out of date."""
     is_tested = any(is_test(block) for block in section.blocks)
-    assert is_tested or section.of("pycon") or section.of("console"), "Show what it answers, in a pycon block."
+    assert is_tested or section.of("pycon") or section.of("console"), "Show what it answers in a pycon block."
 
 
 #: The commands of the pages that start a server.

@@ -103,7 +103,16 @@ class WebsocketView:
         await walk.to_loop()
         if self.route.view is None:
             raise KeyError(self.route.rule.endpoint)
-        value = self.route.view(**(ctx.request.view_args or {}))
+        flask = self.route.flask
+        if not (flask.debug or flask.testing):
+            return await self.call(walk, ctx, self.route.view)
+        from ..mistakes.never_awaited import watched  # debug mode and tests
+
+        with watched(ctx.request):
+            return await self.call(walk, ctx, self.route.view)
+
+    async def call(self, walk: Any, ctx: Any, view: Callable[..., Any]) -> Any:
+        value = view(**(ctx.request.view_args or {}))
         if walk.is_bridged and isinstance(value, Coroutine):
             return await bridged(value)
         return await value if is_awaitable(value) else value

@@ -35,7 +35,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, the benchmarks' own included (``-- -k name``: some of them)."""
-    install(session, "tests", "bench")
+    install(session, "tests", "bench", "guides")
     workers = (os.cpu_count() or 1) + 1  # many tests wait, for servers and clocks
     session.run("pytest", "-n", str(workers), "--ignore=tests/extensions", *session.posargs)
 
@@ -59,7 +59,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation into build/docs, where a broken link is an error, and run its examples."""
-    install(session, "docs", "tests")
+    install(session, "docs", "tests", "guides")
     session.run(
         "sphinx-build", "--quiet", "--fail-on-warning", "--keep-going", "--nitpicky", "docs", "build/docs"
     )

@@ -16,15 +16,18 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from uvicorn.config import LOGGING_CONFIG
-from uvicorn.logging import AccessFormatter, DefaultFormatter
+from uvicorn.logging import DefaultFormatter
 
 from ..typing import ASGIApp
+from . import access_log
+from .access_log import AccessLog
 from .reloader import is_running_from_reloader
 from .terminal import end, leave, say, stopping_signals
 
 # Seconds for the rest (shutdown functions, threads) after those for requests, before the process is ended.
 REST = 3
+# Seconds after which it is told what the end waits for.
+PATIENCE = 0.5
 
 
 def serve(
@@ -37,7 +40,8 @@ def serve(
     parent: int = 0,
 ) -> None:
     """Serve on that socket until a signal comes or the process `parent` has ended; closes the socket."""
-    server = Server(_config(app, settings, tls), on_started, parent)
+    config = _config(app, settings, tls)
+    server = Server(config, on_started, parent)
     # The reloader's child is about to end, and its parent may be about to say so once more.
     restore = not is_running_from_reloader()
     with stopping_signals(server.handle_exit, restore) as previous, server.time_limit(), server.quiet_stop():
@@ -50,7 +54,12 @@ def serve(
 
 def _config(app: ASGIApp | str, settings: Mapping[str, Any], tls: ssl.SSLContext | None) -> uvicorn.Config:
     if settings["log_config"] is None:
-        _configure_logging(settings.get("use_colors"))
+        use_colors = settings.get("use_colors")
+        _configure_logging(use_colors)
+        # Not where the application has set up uvicorn's, or does not want any.
+        if settings.get("access_log", True) and not isinstance(app, str) and not _is_set_up("uvicorn.access"):
+            access_log.configure(sys.stdout.isatty() if use_colors is None else use_colors)
+            app, settings = AccessLog(app), {**settings, "access_log": False}
     config = uvicorn.Config(app, **settings)
     config.load()
     if tls is not None:
@@ -58,28 +67,31 @@ def _config(app: ASGIApp | str, settings: Mapping[str, Any], tls: ssl.SSLContext
     return config
 
 
+def _is_set_up(name: str) -> bool:
+    logger = logging.getLogger(name)
+    return bool(logger.handlers) or logger.disabled or logger.level > logging.INFO
+
+
 def _configure_logging(use_colors: bool | None) -> None:
-    """Let uvicorn's loggers print, unless the application has set them up."""
-    access = LOGGING_CONFIG["formatters"]["access"]["fmt"]
-    for name, stream, formatter in (
-        ("uvicorn", sys.stderr, DefaultFormatter("%(levelprefix)s %(message)s", use_colors=use_colors)),
-        ("uvicorn.access", sys.stdout, AccessFormatter(access, use_colors=use_colors)),
-    ):
-        logger = logging.getLogger(name)
-        if not logger.handlers:
-            handler = logging.StreamHandler(stream)
-            handler.setFormatter(formatter)
-            logger.addHandler(handler)
-            logger.propagate = False
-        if logger.level == logging.NOTSET:
-            logger.setLevel(logging.INFO)
+    """Let uvicorn's logger print, unless the application has set it up."""
+    logger = logging.getLogger("uvicorn")
+    if not logger.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(DefaultFormatter("%(levelprefix)s %(message)s", use_colors=use_colors))
+        logger.addHandler(handler)
+        logger.propagate = False
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
     errors = logging.getLogger("uvicorn.error")
     if errors.level == logging.NOTSET:
         errors.setLevel(logging.WARNING)
+    access = logging.getLogger("uvicorn.access")
     # How applications have silenced the request log so far.
     werkzeug = logging.getLogger("werkzeug")
     if werkzeug.disabled or werkzeug.level > logging.INFO:
-        logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+        access.setLevel(logging.WARNING)
+    elif access.handlers and access.level == logging.NOTSET:
+        access.setLevel(logging.INFO)
 
 
 class Server(uvicorn.Server):
@@ -111,7 +123,21 @@ class Server(uvicorn.Server):
         for server in self.servers:
             server.close()
         await asyncio.sleep(0.05)
-        await super().shutdown(sockets=sockets)
+        telling = asyncio.get_running_loop().call_later(PATIENCE, self._tell_what_is_under_way)
+        try:
+            await super().shutdown(sockets=sockets)
+        finally:
+            telling.cancel()
+
+    def _tell_what_is_under_way(self) -> None:
+        app = self.config.app
+        requests = app.under_way() if isinstance(app, AccessLog) else []
+        if requests:
+            grace = self.config.timeout_graceful_shutdown
+            limit = "" if grace is None else f" for {grace} seconds at most"
+            say(f"Waiting{limit}, for what is under way (CTRL+C ends it now):")
+            for line in access_log.described(requests):
+                say(line)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -21,6 +21,7 @@ from . import observed
 from .asgi import ASGIApplication, Lifespan
 from .asgi_only import coroutine_function, require_asgi
 from .concurrency import inner_walk
+from .concurrency.loop_thread import is_running_loop
 from .concurrency.waiting import run_sync
 from .config import DEFAULTS, Config, ConfigAttribute
 from .config import make_timedelta as _make_timedelta
@@ -36,6 +37,7 @@ from .helpers import (
 )
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .lazy import imported, importing, lazy
+from .lifespan import refuse_other_loops
 from .logging import create_logger
 from .middleware import errors
 from .middleware.context import ContextMiddleware
@@ -229,23 +231,27 @@ class Flask(ASGIApplication):
     async def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What `__call__` calls, to be wrapped by ASGI middleware without losing the application:
         ``app.asgi_app = Middleware(app.asgi_app)``."""
+        if not is_running_loop():
+            await refuse_other_loops(scope, receive, send)
         layers = self._layers or self.build_layers()
         scope["app"] = self
+        if self.config["DEBUG"]:
+            from .middleware.debug import debug_layer  # debug mode
+
+            layers = debug_layer(self, layers)
         if scope["type"] != "lifespan":
             if not self._got_first_request:
                 self._got_first_request = True
             if self._lent_state is not None:
                 scope["state"] = {**scope.get("state", {}), **self._lent_state}
+            if self._startup_variables is not None:
+                layers = self._startup_variables.around(layers)
             if (
                 not self.config["DEBUG"]
                 and self._lent_state is None
                 and self._replacement_of("asgi_app") is None
             ):
                 self._direct, self._direct_in = layers, observed.setup
-        if self.config["DEBUG"]:
-            from .middleware.debug import debug_layer  # debug mode
-
-            layers = debug_layer(self, layers)
         await layers(scope, receive, send)
 
     def build_layers(self) -> ASGIApp:
@@ -648,11 +654,11 @@ class Flask(ASGIApplication):
         if isinstance(error, WebsocketMismatch) and request.scope["type"] == "http":
             error = UpgradeRequired()
             error.has_upgrades = request.scope.get("http_version", "1.1").startswith("1")
-        if self.debug and type(error) is NotFound:
+        if type(error) is NotFound and self.debug:
             from .debug.near_rules import rule_not_found  # debug mode
 
             raise rule_not_found(self, request.path)
-        if self.debug and isinstance(error, RequestRedirect):
+        if isinstance(error, RequestRedirect) and self.debug:
             from .debughelpers import refuse_to_lose_form  # debug mode
 
             refuse_to_lose_form(request, error)
@@ -672,10 +678,12 @@ class Flask(ASGIApplication):
         ``TRAP_BAD_REQUEST_ERRORS`` for bad requests (in debug mode for missing keys, unless set)."""
         if self.config["TRAP_HTTP_EXCEPTIONS"]:
             return True
+        if not isinstance(e, BadRequest):
+            return False
         trap_bad_request = self.config["TRAP_BAD_REQUEST_ERRORS"]
         if trap_bad_request is None and isinstance(e, BadRequestKeyError) and self.debug:
             return True
-        return bool(trap_bad_request) and isinstance(e, BadRequest)
+        return bool(trap_bad_request)
 
     def should_ignore_error(self, error: BaseException | None) -> bool:
         """Whether teardown functions are not to be told of an exception."""

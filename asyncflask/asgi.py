@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -19,11 +20,13 @@ from .concurrency.pool import WorkerPool
 from .concurrency.waiting import async_to_sync, call_from_sync
 from .lazy import lazy
 from .lifespan import check_generator, lent, serving
+from .long_waits import long_waits
 from .middleware.router import Router
 from .mounting import Mount, make_mount
 from .observed import changed
 from .scaffold import Scaffold, setupmethod
 from .typing import ASGIApp, ServingT, WhileServingT
+from .variables import StartupVariables
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -50,6 +53,8 @@ class ASGIApplication(Scaffold):
     _layers: ASGIApp | None = None
     # The state that `lifespan` has left in an application that this one is mounted in.
     _lent_state: Mapping[str, Any] | None = None
+    # The context variables that the startup has set, None when it has set none.
+    _startup_variables: StartupVariables | None = None
 
     def __init__(
         self,
@@ -65,6 +70,9 @@ class ASGIApplication(Scaffold):
         self.after_serving_funcs: list[Callable[[], Any]] = []
         self.while_serving_gens: list[Callable[[], Any]] = []
         self.background_tasks = BackgroundTasks(self._application)
+        #: Set when the server begins to end, for streams and tasks that end by themselves then: with the
+        #: signal that it ends at, or with the end of the lifespan. Each start has one of its own.
+        self.shutdown_event = asyncio.Event()
         self._lifespan = asynccontextmanager(lifespan) if isasyncgenfunction(lifespan) else lifespan
 
     @property
@@ -227,7 +235,17 @@ class ASGIApplication(Scaffold):
 
     @lazy
     def worker_pool(self) -> WorkerPool:
-        """The threads for sync callables: at most ``WORKER_THREADS``, joined when the server shuts down."""
-        pool = WorkerPool(self.config["WORKER_THREADS"], f"{self.name}-worker")
+        """The threads for sync callables: at most ``WORKER_THREADS``, joined when the server shuts down.
+
+        ``worker_pool.queue`` says what waits for one: ``len(queue)`` jobs now, the next of them for
+        ``queue.longest()`` seconds; ``queue.taken`` jobs so far have waited ``queue.seconds`` seconds, all
+        together.
+        """
+        pool = WorkerPool(
+            self.config["WORKER_THREADS"],
+            f"{self.name}-worker",
+            self.config["WORKER_QUEUE_LIMIT"],
+            long_waits(self._application),
+        )
         weakref.finalize(self, pool.stop)
         return pool

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .globals import current_app as current_app
 from .helpers import send_from_directory as send_from_directory
 from .lazy import importing
+from .lifespan import check_generator
+from .observed import HandlersByCode, ObservedDict
 from .scaffold import LegacyAttribute, Scaffold, _endpoint_from_view_func, _sentinel, setupmethod
 from .typing import (
     AfterRequestT,
@@ -19,6 +20,7 @@ from .typing import (
     ContextProcessorT,
     ErrorHandlerT,
     RouteCallable,
+    ServingT,
     TeardownT,
     TemplateFilterCallable,
     TemplateFilterT,
@@ -28,6 +30,7 @@ from .typing import (
     TemplateTestT,
     URLDefaultT,
     URLValuePreprocessorT,
+    WhileServingT,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +41,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class BlueprintSetupState:
-    """One registration of a blueprint; `Blueprint.record`ed functions are called with it.
+    """One registration of a blueprint: what the functions of `Blueprint.record` are called with.
 
     :param blueprint: the blueprint.
     :param app: the application that it is registered on.
@@ -246,8 +249,8 @@ class Blueprint(Scaffold):
             return name if key is None else f"{name}.{key}"
 
         for key, handlers in self.error_handler_spec.items():
-            copied = ((code, dict(by_class)) for code, by_class in handlers.items())
-            app.error_handler_spec[key_in_app(key)] = defaultdict(dict, copied)
+            copied = {code: ObservedDict(by_class) for code, by_class in handlers.items()}
+            app.error_handler_spec[key_in_app(key)] = HandlersByCode(copied)
         app.view_functions.update(self.view_functions)
         for own, apps in (
             (self.before_request_funcs, app.before_request_funcs),
@@ -315,6 +318,28 @@ class Blueprint(Scaffold):
     def after_app_request(self, f: AfterRequestT) -> AfterRequestT:
         """`Flask.after_request`, for every request of the application."""
         self._on_app("after_request_funcs", f)
+        return f
+
+    @setupmethod
+    def before_app_serving(self, f: ServingT) -> ServingT:
+        """`Flask.before_serving`, once for each application that the blueprint is registered on."""
+        self.record_once(lambda state: state.app.before_serving_funcs.append(f))
+        return f
+
+    @setupmethod
+    def after_app_serving(self, f: ServingT) -> ServingT:
+        """`Flask.after_serving`, once for each application that the blueprint is registered on."""
+        self.record_once(lambda state: state.app.after_serving_funcs.append(f))
+        return f
+
+    @setupmethod
+    def while_app_serving(self, f: WhileServingT) -> WhileServingT:
+        """`Flask.while_serving`, once for each application that the blueprint is registered on.
+
+        :raises TypeError: when `f` is no generator function.
+        """
+        check_generator(f)
+        self.record_once(lambda state: state.app.while_serving_gens.append(f))
         return f
 
     @setupmethod

@@ -70,6 +70,8 @@ class Application(Owner, Protocol):
     _debug_layer: Any
     _legacy: Mapping[str, Any]
     _lent_state: Mapping[str, Any] | None
+    _startup_variables: Any
+    shutdown_event: Any
 
     # What can be set on an application is of more kinds than what is read.
     @property
@@ -140,6 +142,8 @@ class Received(Protocol):
     routing_exception: HTTPException | None
     trusted_hosts: Any
 
+    @property
+    def headers(self) -> Any: ...
     @property
     def scheme(self) -> str: ...
     @property

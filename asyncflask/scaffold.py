@@ -7,7 +7,6 @@ import inspect
 import os
 import pathlib
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import update_wrapper
@@ -20,7 +19,7 @@ from .concurrency import is_async
 from .error_handlers import class_and_code
 from .globals import current_app
 from .helpers import get_root_path, send_from_directory
-from .observed import ObservedDict, Registry
+from .observed import ErrorHandlers, ObservedDict, Registry
 from .typing import (
     AfterRequestT,
     AfterWebsocketT,
@@ -125,7 +124,7 @@ class Scaffold:
         #: Error handlers: ``[blueprint][code][exception class]``.
         self.error_handler_spec: dict[
             AppOrBlueprintKey, dict[int | None, dict[type[Exception], Callable[..., Any]]]
-        ] = defaultdict(lambda: defaultdict(dict))
+        ] = ErrorHandlers()
         self.before_request_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = Registry()
         self.after_request_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = Registry()
         self.teardown_request_funcs: dict[AppOrBlueprintKey, list[Callable[..., Any]]] = Registry()

@@ -307,8 +307,7 @@ def signed_cookie(request: Request, name: str) -> str | None:
         header = request.raw_headers.get(b"cookie")
         if header is None:
             return None
-        # A raw header is the last of its name; HTTP/2 may bring several (RFC 9113 section 8.2.3).
-        if b'"' not in header and len(request.raw_headers) == len(request.scope["headers"]):
+        if b'"' not in header:
             found = _pattern_of_cookie(name).search(header)
             if found is not None:
                 return found[1].decode()
@@ -325,7 +324,13 @@ def set_signed_cookie(
         and type(response).set_cookie is WerkzeugResponse.set_cookie
     ):
         cookie = f"{name}={value}{attributes.text}"
-        if len(cookie) <= 4093 and cookie.isascii() and "\n" not in cookie and "\r" not in cookie:
+        limit = response.max_cookie_size
+        if (
+            (not limit or len(cookie) <= limit)
+            and cookie.isascii()
+            and "\n" not in cookie
+            and "\r" not in cookie
+        ):
             response.headers._list.append(("Set-Cookie", cookie))
             return
     response.set_cookie(name, value, expires=expires, **attributes)

@@ -141,7 +141,15 @@ class EventSourceResponse(Response):
     :raises ValueError: when `ping` is not positive.
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> EventSourceResponse:
+    # With the parameters of `__init__`, which editors and `inspect.signature` look for here.
+    def __new__(
+        cls,
+        source: AsyncIterable[Any] | Iterable[Any],
+        *,
+        ping: float | None = 15.0,
+        status: int = 200,
+        headers: HeadersValue | None = None,
+    ) -> EventSourceResponse:
         # `make_response` changes the class of what is not of the application's own one: no more `__call__`.
         own: type[Response] = current_app.response_class if current_app else Response
         return super().__new__(cls if issubclass(cls, own) else _joined(cls, own))  # type: ignore[arg-type]

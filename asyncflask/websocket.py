@@ -16,6 +16,7 @@ from .globals import current_app
 from .lazy import lazy
 from .typing import Message, Receive, Send
 from .wrappers import Request
+from .wrappers.headers import check_values, raw_header
 
 #: Seconds that a view which takes its messages may go on with the last one when the client has gone.
 GRACE = 1.0
@@ -193,7 +194,8 @@ class Websocket(Request):
         :param headers: further headers of the answer; what has been changed in the session goes along.
         :param subprotocol: one of `requested_subprotocols`.
         :raises RuntimeError: when it has been answered already.
-        :raises ValueError: when the client does not speak that subprotocol; it would close.
+        :raises ValueError: when the client does not speak that subprotocol; it would close. For headers that
+            cannot be sent.
         """
         if subprotocol is not None and subprotocol not in self.requested_subprotocols:
             raise ValueError(
@@ -211,7 +213,8 @@ class Websocket(Request):
     async def _accept(self, headers: Headers, subprotocol: str | None) -> None:
         if self._before_accept is not None:
             await self._before_accept(headers)
-        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        check_values(list(headers))
+        raw = [raw_header(name, value) for name, value in headers]
         await self._connection.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": raw})
         self.accepted = True
 

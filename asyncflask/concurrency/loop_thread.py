@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 
+from .fork import lose, renewed_after_fork
+
 
 def is_running_loop() -> bool:
     try:
@@ -27,6 +29,14 @@ class LoopThread:
         self._name = name
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        renewed_after_fork(self)
+
+    def renew(self) -> None:
+        """Begin anew in a child process."""
+        self._lock = threading.Lock()
+        if self._loop is not None:
+            lose(self._loop)
+        self._loop = None
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:

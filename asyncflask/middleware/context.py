@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import Token, copy_context
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import ClientDisconnected, RequestTimeout
 
-from ..concurrency import ServedWalk, Walk, _inner_walk, leave_inner_walk, lent_worker, outside
+from ..concurrency import ServedWalk, Walk, _inner_walk, as_raised, leave_inner_walk, lent_worker, outside
 from ..ctx import ServedContext
 from ..disconnect import end_watch, until_disconnect
 from ..globals import _cv_app
@@ -19,6 +19,7 @@ from ..wrappers import Response
 from .body import unread
 from .finalize import process_further
 from .layer import SENT, may_wait_in_sync_code
+from .overload import is_refused, refusal
 from .router import Router
 from .signals import emit
 from .websocket import WebsocketMiddleware
@@ -64,6 +65,9 @@ class ContextMiddleware:
         request._app = flask
         ctx._route = self.app.match(request)
         try:
+            if walk._pool.queue.is_full and is_refused(ctx._route, walk._pool):
+                await refusal(walk._pool)(scope, receive, unread(request, send) if request.has_body else send)
+                return
             try:
                 asked = walk.begin(self.answer(ctx, scope, receive, send))
             except StopIteration as end:  # nothing in it had to wait
@@ -142,12 +146,31 @@ class ContextMiddleware:
                     sent, response = response, SENT
                     await self._send(ctx, sent, scope, receive, send)
         except BaseException as raised:
-            error = raised
+            error = as_raised(raised)
             walk.on_wait = None
             try:
                 await end_watch(ctx)
             except CancelledError as cancelled:
                 error = cancelled
+        return await self._conclude(ctx, token, response, sent, error, scope, receive, send)
+
+    async def _conclude(
+        self,
+        ctx: ServedContext,
+        token: Token[Any],
+        response: Any,
+        sent: Response | None,
+        error: BaseException | None,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> Response | None:
+        """Tear down; then raise what has ended the request, or send what takes its time.
+
+        :param token: of the context, which a stream is sent without.
+        :returns: as `answer`.
+        """
+        walk = ctx._walk
         try:
             await self._end(ctx, sent, error)
         except BaseException as failed:
@@ -240,7 +263,7 @@ def _is_logged_only(app: Application, scope: Scope, error: BaseException) -> boo
     ):
         return False
     place = f"{scope['path']} [{scope['method']}]"
-    app.logger.error(f"Exception on {place}, after the response was sent", exc_info=error)
+    app.logger.error(f"Exception on {place}, after the response was sent", exc_info=as_raised(error))
     return True
 
 

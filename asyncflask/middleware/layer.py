@@ -76,6 +76,8 @@ class Route:
         blueprints: list[str] = []
         if endpoint is not None and "." in endpoint:
             blueprints = _split_blueprint_path(endpoint.rpartition(".")[0])
+        #: The names of its blueprints, the innermost first.
+        self.blueprints = blueprints
         #: The names that functions are registered under, from the innermost blueprint to the application.
         self.names = (*blueprints, None)
         #: Whether changes of all that was asked for are noticed.

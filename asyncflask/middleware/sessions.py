@@ -99,11 +99,8 @@ def has_session_to_save(app: Application, ctx: AppContext) -> bool:
 
 def may_be_session(app: Any, ctx: AppContext) -> bool:
     """Whether the session's cookie may be among those that the client has sent."""
-    request = ctx.request
-    if len(request.raw_headers) != len(request.scope["headers"]):
-        return True  # more than one header may have cookies
     return app.session_interface.get_cookie_name(app).encode("latin-1", "replace") in (
-        request.raw_headers.get(b"cookie", b"")
+        ctx.request.raw_headers.get(b"cookie", b"")
     )
 
 

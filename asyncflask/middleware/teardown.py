@@ -41,6 +41,7 @@ class Teardown:
             or self.of_context
             or self.replaced
             or self.replaced_of_context
+            or route.overridden("should_ignore_error")
             or any(signal.has_receivers(flask) for signal in signals)
         )
 

@@ -17,6 +17,8 @@ from ..signals import appcontext_pushed
 from ..typing import Message, Receive, Scope, Send
 from ..websocket import Websocket, WebsocketConnection, WebsocketDisconnect
 from .layer import SENT
+from .origins import forbidden, is_foreign
+from .overload import is_refused, refusal
 from .router import Router
 from .sessions import save_session
 from .signals import emit
@@ -71,7 +73,12 @@ class WebsocketMiddleware:
             if message["type"] == "websocket.connect":  # or it has gone already
                 connection.watch(walk.server_context)
                 ctx._route = self.app.match(websocket, websocket=True)
-                response = await self.app(scope, receive, send)
+                if is_foreign(websocket, flask.config["WEBSOCKET_ORIGINS"]):
+                    response = forbidden(flask, websocket)
+                elif flask.worker_pool.queue.is_full and is_refused(ctx._route, flask.worker_pool):
+                    response = refusal(flask.worker_pool)
+                else:
+                    response = await self.app(scope, receive, send)
                 await walk.to_loop()
                 await self._finish(websocket, response)
         except BaseException as raised:

@@ -801,18 +801,7 @@ def test_odd_hosts(fw):
         return fw.request.host + " " + fw.request.url
 
     def steps(client):
-        for host in (
-            "",
-            "a b",
-            "evil.com/x",
-            "[::1]",
-            "[::1]:80",
-            "localhost:99999",
-            "münchen.de",
-            "a_b",
-            "a@b",
-            "%zz",
-        ):
+        for host in ("[::1]", "[::1]:80", "localhost:65535", "-", "a..b", "EXAMPLE", "1.2.3.4:80"):
             yield client.get("/branch/", headers={"Host": host})
             yield client.get("/branch", headers={"Host": host})
 

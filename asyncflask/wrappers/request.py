@@ -368,7 +368,7 @@ class Request(RequestBase):
 
         raw = self.stream
         if self.content_length is not None:
-            self.stream = cast(IO[bytes], LimitedStream(raw, self.content_length))
+            self.stream = cast(RequestStream, LimitedStream(raw, self.content_length))
         return raw
 
     def _wsgi_stream(self) -> IO[bytes]:

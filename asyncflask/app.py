@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, ValuesView
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, ValuesView
 from datetime import timedelta
 from logging import Logger
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast, overload
 from urllib.parse import quote
 
 from werkzeug.datastructures import ImmutableDict
@@ -19,13 +19,13 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from . import observed
 from .asgi import ASGIApplication, Lifespan
-from .asgi_only import coroutine_function, require_asgi
 from .concurrency import inner_walk
 from .concurrency.loop_thread import is_running_loop
 from .concurrency.waiting import run_sync
 from .config import DEFAULTS, Config, ConfigAttribute
 from .config import make_timedelta as _make_timedelta
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, _default_template_ctx_processor
+from .entry import adopt_wsgi_call, coroutine_function
 from .error_handlers import find_error_handler
 from .globals import _active_request_ctx, current_app, g, request, request_context, request_ctx, session
 from .helpers import (
@@ -164,7 +164,7 @@ class Flask(ASGIApplication):
         root_path: str | None = None,
         lifespan: Lifespan | Callable[[Any], AsyncIterator[Any]] | None = None,
     ) -> None:
-        require_asgi(type(self), _ASGI_CALL)
+        adopt_wsgi_call(type(self), _ASGI_CALL)
         object.__setattr__(self, "__call__", coroutine_function(self))
         super().__init__(
             import_name=import_name,
@@ -212,17 +212,29 @@ class Flask(ASGIApplication):
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name in _SETUP:
-            changed()
+            self._note_change(name)
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         if name in _SETUP:
-            changed()
+            self._note_change(name)
+
+    def _note_change(self, name: str) -> None:
+        if name == "wsgi_app":
+            self._layers = None
+        changed()
 
     # -- ASGI -----------------------------------------------------------------------------------
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """The ASGI application; calls `asgi_app`."""
+    @overload
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]: ...
+    @overload
+    def __call__(self, scope: dict[str, Any], receive: Callable[..., Any]) -> Iterable[bytes]: ...
+    def __call__(self, scope: Any, receive: Any, send: Any = None) -> Any:
+        """The ASGI application; calls `asgi_app`. Called with ``(environ, start_response)`` it is a WSGI
+        application and calls `wsgi_app`."""
+        if send is None:
+            return self.wsgi_app(scope, receive)
         if self._direct_in is observed.setup and scope["type"] == "http":
             scope["app"] = self  # which is all that `asgi_app` would do
             return self._direct(scope, receive, send)
@@ -254,12 +266,21 @@ class Flask(ASGIApplication):
                 self._direct, self._direct_in = layers, observed.setup
         await layers(scope, receive, send)
 
+    def _call_asgi(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return _ASGI_CALL(self, scope, receive, send)
+
     def build_layers(self) -> ASGIApp:
-        """What a request goes through, from the outside in: user middleware, the context, the router."""
+        """What a request goes through, from the outside in: user middleware, that for WSGI, the context, the
+        router."""
         if any(owner._has_template_folder() for owner in (self, *self.iter_blueprints())):
             from . import templating  # noqa: F401  # Jinja, now and not in the middle of a request
         check_setup(self)
         app: ASGIApp = ContextMiddleware(self.router, self)
+        wsgi_app = self._outermost_wsgi_app()
+        if wsgi_app is not None:
+            from .middleware.wsgi import Entrance  # few have any
+
+            app = Entrance(app, self, wsgi_app)
         for cls, args, options in self._middleware:
             app = cls(app, *args, **options)
         self._layers = app
@@ -316,6 +337,7 @@ class Flask(ASGIApplication):
         return self._got_first_request
 
     def _check_setup_finished(self, f_name: str) -> None:
+        adopt_wsgi_call(type(self), _ASGI_CALL)  # instrumentation may be set up after the application is made
         if self._got_first_request:
             raise AssertionError(
                 f"The setup method '{f_name}' can no longer be called on the application. It has already"
@@ -740,7 +762,7 @@ class Flask(ASGIApplication):
         """
         from .testing import FlaskClient  # tests
 
-        require_asgi(type(self), _ASGI_CALL)
+        adopt_wsgi_call(type(self), _ASGI_CALL)
         cls = self.test_client_class or FlaskClient
         return cls(self, self.response_class, use_cookies=use_cookies, **kwargs)
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from inspect import isasyncgenfunction
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from starlette.datastructures import URLPath
 
-from .asgi_only import NO_WSGI_APP
 from .background import BackgroundTasks
 from .concurrency import is_async
 from .concurrency.in_worker import sync_to_async
 from .concurrency.pool import WorkerPool
 from .concurrency.waiting import async_to_sync, call_from_sync
+from .entry import outermost_wsgi_app
 from .lazy import lazy
 from .lifespan import check_generator, lent, serving
 from .long_waits import long_waits
@@ -25,7 +25,7 @@ from .middleware.router import Router
 from .mounting import Mount, make_mount
 from .observed import changed
 from .scaffold import Scaffold, setupmethod
-from .typing import ASGIApp, ServingT, WhileServingT
+from .typing import ASGIApp, Receive, Scope, Send, ServingT, WhileServingT
 from .variables import StartupVariables
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .channels import Channels
     from .config import Config
     from .protocols import Application
+    from .wsgi.environ import WSGIApp
 
 F = TypeVar("F", bound=Callable[..., Any])
 Lifespan = Callable[[Any], AbstractAsyncContextManager["Mapping[str, Any] | None"]]
@@ -122,17 +123,30 @@ class ASGIApplication(Scaffold):
         """The path of an endpoint below the application, see `Router.url_path_for`."""
         return self.router.url_path_for(name, **path_params)
 
-    @property
-    def wsgi_app(self) -> NoReturn:
-        """Not there: the application is an ASGI one.
+    # -- WSGI -----------------------------------------------------------------------------------
 
-        :raises AttributeError: which says what to use.
+    def wsgi_app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """The application as a WSGI one (PEP 3333), to be wrapped by WSGI middleware without losing the
+        application: ``app.wsgi_app = Middleware(app.wsgi_app)``.
+
+        The middleware runs in a worker thread around each request, under ASGI servers, too; websockets go
+        past it. Werkzeug's `ProxyFix`, as the outermost, needs no thread and is for websockets, too.
         """
-        raise AttributeError(NO_WSGI_APP)
+        from .wsgi.server import respond  # few have any
 
-    @wsgi_app.setter
-    def wsgi_app(self, app: Any) -> NoReturn:
-        raise AttributeError(NO_WSGI_APP)
+        return respond(self._application, cast(ASGIApp, self._call_asgi), environ, start_response)
+
+    def _call_asgi(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
+        raise NotImplementedError
+
+    def _outermost_wsgi_app(self) -> WSGIApp | None:
+        """The WSGI middleware around the application, or what instrumentation has put around its ``__call__``
+        for WSGI; None where there is none."""
+        return cast("WSGIApp | None", outermost_wsgi_app(self, _OWN_WSGI_APP))
+
+    def _is_own_wsgi_app(self, wsgi_app: Any) -> bool:
+        """Whether that is the application itself, without middleware."""
+        return getattr(wsgi_app, "__func__", None) is _OWN_WSGI_APP and wsgi_app.__self__ is self
 
     # -- from the server's start to its end -----------------------------------------------------
 
@@ -249,3 +263,6 @@ class ASGIApplication(Scaffold):
         )
         weakref.finalize(self, pool.stop)
         return pool
+
+
+_OWN_WSGI_APP = ASGIApplication.wsgi_app

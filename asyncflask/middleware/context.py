@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import ClientDisconnected, RequestTimeout
 
-from ..concurrency import ServedWalk, Walk, _inner_walk, as_raised, leave_inner_walk, lent_worker, outside
+from ..concurrency import ServedWalk, Walk, _inner_walk, as_raised, nest, outside
 from ..ctx import ServedContext
 from ..disconnect import end_watch, until_disconnect
 from ..globals import _cv_app
@@ -55,8 +55,7 @@ class ContextMiddleware:
         if _cv_app.get(None) is None and _inner_walk.get() is None:
             walk._context = copy_context()
         else:
-            walk._context = leave_inner_walk()
-            walk.worker = lent_worker()
+            nest(walk)
         ctx = ServedContext()
         ctx.app = flask
         ctx._walk = walk
@@ -85,8 +84,12 @@ class ContextMiddleware:
                     await send(messages[1])
         finally:
             if walk.afterwards:
-                for start in walk.afterwards:
-                    start()
+                call = scope.get("asyncflask.wsgi")
+                if call is not None:
+                    call.after_sending(walk.afterwards)
+                else:
+                    for start in walk.afterwards:
+                        start()
 
     async def answer(self, ctx: ServedContext, scope: Scope, receive: Receive, send: Send) -> Response | None:
         """Everything up to the response that is to be sent.

@@ -24,11 +24,11 @@ from ..environ import scope_from_environ
 from ..mistakes.awaiting import AwaitedByMistake
 from ..sessions import SessionMixin
 from ..typing import Scope
+from ..wsgi.lifespan import Lifespan
 from .async_client import AsyncFlaskClient
 from .contexts import KeptContexts
 from .environ import EnvironBuilder
 from .exchange import Exchange, read_input
-from .lifespan import Lifespan
 from .websocket import TestWebsocket
 
 
@@ -47,7 +47,7 @@ class FlaskClient(Client):
     Flask's client; coroutines run on an event loop in the background.
     """
 
-    application: Flask  # type: ignore[assignment]
+    application: Flask
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -128,7 +128,7 @@ class FlaskClient(Client):
     def _scope(self, environ: dict[str, Any]) -> Scope:
         # A copy: the client makes the request after a redirect from the environ that it has.
         scope = scope_from_environ(dict(environ))
-        scope["asyncflask.client"] = self
+        scope["asyncflask.client"] = scope["asyncflask.as_written"] = self
         if self._lifespan is not None and self._lifespan.state is not None:
             scope["state"] = dict(self._lifespan.state)
         return scope

@@ -325,8 +325,12 @@ class Request(RequestBase):
         return body
 
     def _needs_no_announcement(self) -> bool:
-        # Over HTTP/2 and later a body may come without a header that says so.
-        return self.method != "HEAD" and self.scope.get("http_version", "1.1")[0] not in "01"
+        # Over HTTP/2 and later a body may come without a header that says so; so it may from WSGI middleware.
+        if self.method == "HEAD":
+            return False
+        if self.scope.get("http_version", "1.1")[0] not in "01":
+            return True
+        return "asyncflask.wsgi" in self.scope and "wsgi.input_terminated" in self.environ
 
     async def receive_body(self) -> None:
         """Receive the whole body, on a route declared with ``stream=True``; afterwards `form`,

@@ -160,42 +160,48 @@ class Response(ResponseBase):
             for message in messages:
                 await send(message)
             return
-        parts: Any = self.response
-        status = self._status_code
-        if type(parts) is not list and active_walk() is None:
+        if type(self.response) is not list and active_walk() is None:
             # Around the application rather than inside of it: nobody else closes it.
             walk = inner_walk(shared_pool())
             walk.server_context = copy_context()
             await walk.run(self.send_and_close(scope, receive, send))
             return
+        start, body = self.start(scope)
+        await send(start)
+        if body is not None:
+            await send({"type": "http.response.body", "body": body})
+            return
+        if not self._is_without_body(scope):
+            if self.is_async_stream:
+                await self._send_async(send)
+            else:
+                await self._send_sync(send)
+        await send({"type": "http.response.body", "body": b""})
+
+    def start(self, scope: Scope) -> tuple[Message, bytes | None]:
+        """The message that starts the response, and the body if that is no stream."""
+        status = self._status_code
         if not 200 <= status < 600:
             check_status(status, self._status)
             if status >= 600:
                 _teach_uvicorn(status, self._status)
         start: dict[str, Any] = {"type": "http.response.start", "status": status}
         start["headers"] = self._prepared or self.asgi_headers(scope)
-        if "asyncflask.client" in scope:
-            # What does not go over the wire, for the test client: the reason and how names are written.
+        if "asyncflask.as_written" in scope:
+            # What does not go over the wire: the reason and how names are written.
             start["asyncflask.status"] = self.status
             start["asyncflask.names"] = [name for name, _ in self.headers]
-        without_body = scope["method"] == "HEAD" or status == 304 or status == 204 or status < 200
-        if type(parts) is list or type(parts) is tuple:
-            if without_body:
-                body = b""
-            elif len(parts) == 1 and type(parts[0]) is bytes:
-                body = parts[0]
-            else:
-                body = b"".join(self.iter_encoded())
-            await send(start)
-            await send({"type": "http.response.body", "body": body})
-            return
-        await send(start)
-        if not without_body:
-            if self.is_async_stream:
-                await self._send_async(send)
-            else:
-                await self._send_sync(send)
-        await send({"type": "http.response.body", "body": b""})
+        parts: Any = self.response
+        if type(parts) is not list and type(parts) is not tuple:
+            return start, None
+        if self._is_without_body(scope):
+            return start, b""
+        is_one = len(parts) == 1 and type(parts[0]) is bytes
+        return start, parts[0] if is_one else b"".join(self.iter_encoded())
+
+    def _is_without_body(self, scope: Scope) -> bool:
+        status = self._status_code
+        return scope["method"] == "HEAD" or status == 304 or status == 204 or status < 200
 
     async def send_and_close(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response from within a walk, and close it."""

@@ -1,4 +1,4 @@
-"""Use an installed asyncflask as a newcomer does: ``python check.py``, in an environment with the wheel alone.
+"""Use an installed asyncflask as a newcomer does: ``python check.py``, where only the wheel is installed.
 
 It needs nothing but the wheel: no pytest, nothing of this folder.
 """

@@ -26,11 +26,11 @@ def install(session: nox.Session, *groups: str, project: bool = True) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Serve the example blog on http://127.0.0.1:5000 until Ctrl-C (``-- --port 8000``: elsewhere)."""
-    install(session)
+    """Serve the examples on http://127.0.0.1:5000 until Ctrl-C (``-- --port 8000``: elsewhere)."""
+    install(session, "demo")
     # Or a nox that is told to end would leave the server behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    command = ("python", "-m", "examples.blog", *session.posargs)
+    command = ("python", "-m", "examples", *session.posargs)
     session.run(*command, interrupt_timeout=1, terminate_timeout=10)
 
 
@@ -80,7 +80,7 @@ def build(session: nox.Session) -> None:
     wheel = next(os.path.abspath(path) for path in packages if path.endswith(".whl"))
     check = os.path.abspath("tests/packaging/check.py")
     for version, python in found_pythons().items():
-        folder = os.path.join(session.create_tmp(), version)
+        folder = os.path.join(os.path.abspath(session.create_tmp()), version)
         tool = os.path.join(folder, "Scripts" if os.name == "nt" else "bin", "python")
         session.run(python, "-m", "venv", "--clear", folder, external=True)
         session.run(tool, "-m", "pip", "install", "--quiet", wheel, external=True)

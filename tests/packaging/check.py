@@ -6,6 +6,7 @@ It needs nothing but the wheel: no pytest, nothing of this folder.
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import re
 import subprocess
@@ -81,7 +82,8 @@ def check_server(folder: Path, tool: str) -> None:
         assert found is not None, f"the server has ended with {server.wait()}"
         url = found[1]
         assert get(f"{url}/") == (200, "Hello, World!")
-        assert get(f"{url}/wait") == (200, '{"waited":0}\n')
+        status, text = get(f"{url}/wait")
+        assert (status, json.loads(text)) == (200, {"waited": 0})
         status, page = get(f"{url}/fails")
         assert status == 500
         assert "ZeroDivisionError" in page

@@ -14,7 +14,7 @@ import click
 from .terminal import say
 
 DEVELOPMENT = (
-    "WARNING: This is a development server. In production use another, such as 'uvicorn module:app'."
+    "WARNING: This is a development server. In production there is '--workers', or another server."
 )
 
 

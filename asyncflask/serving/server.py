@@ -16,11 +16,14 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from uvicorn.logging import DefaultFormatter
+from uvicorn.config import LOGGING_CONFIG
+from uvicorn.logging import AccessFormatter, DefaultFormatter
 
 from ..typing import ASGIApp
 from . import access_log
 from .access_log import AccessLog
+from .default_headers import DefaultHeaders
+from .drain import DrainingServer
 from .reloader import is_running_from_reloader
 from .terminal import end, leave, say, stopping_signals
 
@@ -55,47 +58,63 @@ def serve(
 def _config(app: ASGIApp | str, settings: Mapping[str, Any], tls: ssl.SSLContext | None) -> uvicorn.Config:
     if settings["log_config"] is None:
         use_colors = settings.get("use_colors")
-        _configure_logging(use_colors)
         # Not where the application has set up uvicorn's, or does not want any.
-        if settings.get("access_log", True) and not isinstance(app, str) and not _is_set_up("uvicorn.access"):
+        has_own_log = settings.get("access_log", True) and not _is_set_up("uvicorn.access")
+        configure_logging(use_colors)
+        if has_own_log and not isinstance(app, str) and not _is_silenced("uvicorn.access"):
             access_log.configure(sys.stdout.isatty() if use_colors is None else use_colors)
             app, settings = AccessLog(app), {**settings, "access_log": False}
-    config = uvicorn.Config(app, **settings)
+    config = uvicorn.Config(app, **{**settings, "server_header": False, "date_header": False})
     config.load()
+    wanted = [name for name in ("server", "date") if settings.get(f"{name}_header", True)]
+    given = {name for name, _ in config.encoded_headers}  # which uvicorn adds to every response
+    names = [name.encode() for name in wanted if name.encode() not in given]
+    config.loaded_app = DefaultHeaders(config.loaded_app, names)
     if tls is not None:
         config.ssl = tls
     return config
 
 
 def _is_set_up(name: str) -> bool:
+    return bool(logging.getLogger(name).handlers)
+
+
+def _is_silenced(name: str) -> bool:
     logger = logging.getLogger(name)
-    return bool(logger.handlers) or logger.disabled or logger.level > logging.INFO
+    return logger.disabled or logger.level > logging.INFO
 
 
-def _configure_logging(use_colors: bool | None) -> None:
-    """Let uvicorn's logger print, unless the application has set it up."""
-    logger = logging.getLogger("uvicorn")
-    if not logger.handlers:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(DefaultFormatter("%(levelprefix)s %(message)s", use_colors=use_colors))
-        logger.addHandler(handler)
-        logger.propagate = False
-    if logger.level == logging.NOTSET:
-        logger.setLevel(logging.INFO)
+def configure_logging(use_colors: bool | None) -> None:
+    """Let uvicorn's loggers print, unless the application has set them up."""
+    access = LOGGING_CONFIG["formatters"]["access"]["fmt"]
+    for name, stream, formatter in (
+        ("uvicorn", sys.stderr, DefaultFormatter("%(levelprefix)s %(message)s", use_colors=use_colors)),
+        ("uvicorn.access", sys.stdout, AccessFormatter(access, use_colors=use_colors)),
+    ):
+        logger = logging.getLogger(name)
+        if not logger.handlers:
+            handler = logging.StreamHandler(stream)
+            handler.setFormatter(formatter)
+            logger.addHandler(handler)
+            logger.propagate = False
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.INFO)
     errors = logging.getLogger("uvicorn.error")
     if errors.level == logging.NOTSET:
         errors.setLevel(logging.WARNING)
-    access = logging.getLogger("uvicorn.access")
     # How applications have silenced the request log so far.
     werkzeug = logging.getLogger("werkzeug")
     if werkzeug.disabled or werkzeug.level > logging.INFO:
-        access.setLevel(logging.WARNING)
-    elif access.handlers and access.level == logging.NOTSET:
-        access.setLevel(logging.INFO)
+        logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
 
 
-class Server(uvicorn.Server):
-    """uvicorn's server, without a traceback, a signal or a wait at its end."""
+class Server(DrainingServer):
+    """uvicorn's server, without a traceback, a signal or a wait at its end: somebody is at the keyboard."""
+
+    # uvicorn closes a connection that has not asked for anything yet. One that was accepted just now gets
+    # the time to: during a reload no request is to be lost.
+    linger = 0.05
+    is_behind_balancer = False
 
     def __init__(
         self, config: uvicorn.Config, on_started: Callable[[], None] | None = None, parent: int = 0
@@ -118,11 +137,6 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # uvicorn closes a connection that has not asked for anything yet. One that was accepted just now gets
-        # the time to: during a reload no request is to be lost.
-        for server in self.servers:
-            server.close()
-        await asyncio.sleep(0.05)
         telling = asyncio.get_running_loop().call_later(PATIENCE, self._tell_what_is_under_way)
         try:
             await super().shutdown(sockets=sockets)

@@ -248,7 +248,7 @@ class Flask(ASGIApplication):
     async def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What `__call__` calls, to be wrapped by ASGI middleware without losing the application:
         ``app.asgi_app = Middleware(app.asgi_app)``."""
-        if not is_running_loop():
+        if not is_running_loop() and "asyncflask.wsgi" not in scope:  # which may begin without one
             await refuse_other_loops(scope, receive, send)
         layers = self._layers or self.build_layers()
         scope["app"] = self

@@ -10,6 +10,7 @@ from contextlib import suppress
 from contextvars import Context
 from functools import partial
 from typing import Any, cast
+from wsgiref.util import is_hop_by_hop
 
 from ..concurrency import LendingWalk, _inner_walk
 from ..concurrency.current import adopt
@@ -20,12 +21,18 @@ from ..concurrency.worker import Worker, borrowed
 from ..typing import ASGIApp, Message, Receive, Scope, Send
 from .afterwards import Afterwards
 from .input import StreamReader
-from .start_response import as_written
+from .start_response import Headers, as_written
 
 #: Bytes of a stream that may wait to be taken.
 KEPT_SIZE = 64 * 1024
 
 _NO_CONTEXT = Context()
+
+
+def _without_hops(status: str, headers: Headers) -> tuple[str, Headers]:
+    """Leave out what is between server and client, such as ``Connection``: that is for the server to say, and
+    forbidden to applications (PEP 3333, "Other HTTP Features")."""
+    return status, [(name, value) for name, value in headers if not is_hop_by_hop(name)]
 
 
 class Call:
@@ -103,7 +110,7 @@ class Call:
             if self._start is None:
                 raise RuntimeError("The application ended without a response.")
             self._has_begun = True
-            self._start_response(*as_written(self._start))
+            self._start_response(*_without_hops(*as_written(self._start)))
 
     def _step(self, walk: LendingWalk, coroutine: Coroutine[Any, Any, Any]) -> bool:
         """Run the application in this thread as far as that goes; whether it has ended."""
@@ -263,7 +270,7 @@ class Call:
         :param body: the whole body, where that is known.
         """
         self._has_begun = True
-        self._start_response(*as_written(start))
+        self._start_response(*_without_hops(*as_written(start)))
         if body is not None:
             self._keep(body)
             self._is_whole = self._is_foreseen = True

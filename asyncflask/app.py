@@ -13,13 +13,14 @@ from urllib.parse import quote
 
 from werkzeug.datastructures import ImmutableDict
 from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError, HTTPException, NotFound
-from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException
+from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException, WebsocketMismatch
 from werkzeug.utils import redirect as _wz_redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from . import observed
 from .asgi import ASGIApplication, Lifespan
 from .concurrency import inner_walk
+from .concurrency.loop_thread import is_running_loop
 from .concurrency.waiting import run_sync
 from .config import DEFAULTS, Config, ConfigAttribute
 from .config import make_timedelta as _make_timedelta
@@ -36,6 +37,7 @@ from .helpers import (
 )
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .lazy import imported, importing, lazy
+from .lifespan import refuse_other_loops
 from .logging import create_logger
 from .middleware import errors
 from .middleware.context import ContextMiddleware
@@ -45,10 +47,12 @@ from .middleware.layer import Route, overridden
 from .middleware.router import Router
 from .middleware.teardown import do_teardown_appcontext, do_teardown_request
 from .middleware.view import dispatch_request
+from .mistakes.setup import check_setup
 from .observed import FunctionList, changed, setup_names
 from .routing import Map, Rule, UrlBuilder, build_url, create_url_adapter
 from .routing.adding import add_rule, add_static_rule
 from .routing.building import handle_build_error
+from .routing.upgrade import UpgradeRequired
 from .scaffold import LegacyAttribute, _endpoint_from_view_func, find_package, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .signals import (
@@ -58,7 +62,23 @@ from .signals import (
     request_started,
     request_tearing_down,
 )
-from .typing import ASGIApp, Receive, ResponseReturnValue, Scope, Send
+from .typing import (
+    ASGIApp,
+    Receive,
+    ResponseReturnValue,
+    RouteCallable,
+    Scope,
+    Send,
+    ShellContextProcessorCallable,
+    ShellContextProcessorT,
+    TeardownT,
+    TemplateFilterCallable,
+    TemplateFilterT,
+    TemplateGlobalCallable,
+    TemplateGlobalT,
+    TemplateTestCallable,
+    TemplateTestT,
+)
 from .websocket import Websocket
 from .wrappers import Request, Response
 from .wrappers.values import make_response
@@ -172,13 +192,13 @@ class Flask(ASGIApplication):
         #: Called with error, endpoint and values when a URL cannot be built; the first string is taken.
         self.url_build_error_handlers: list[Callable[[Exception, str, dict[str, Any]], Any]] = FunctionList()
         self.teardown_appcontext_funcs: list[Callable[..., Any]] = FunctionList()
-        self.shell_context_processors: list[Callable[[], dict[str, Any]]] = []
+        self.shell_context_processors: list[ShellContextProcessorCallable] = []
         #: Blueprints by the names that they are registered under.
         self.blueprints: dict[str, Blueprint] = {}
         #: What extensions keep for this application, by their names.
         self.extensions: dict[str, Any] = {}
         #: The rules, a `werkzeug.routing.Map`.
-        self.url_map: Any = self.url_map_class(host_matching=host_matching)
+        self.url_map: Map = self.url_map_class(host_matching=host_matching)
         self.subdomain_matching = subdomain_matching
         self.template_context_processors[None].append(_default_template_ctx_processor)
         self._got_first_request = False
@@ -202,6 +222,9 @@ class Flask(ASGIApplication):
     def _note_change(self, name: str) -> None:
         if name == "wsgi_app":
             self._layers = None
+        elif name == "url_map":
+            Map.adopt(self.url_map)
+            self.__dict__.pop("_url_builder", None)
         changed()
 
     # -- ASGI -----------------------------------------------------------------------------------
@@ -223,23 +246,27 @@ class Flask(ASGIApplication):
     async def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What `__call__` calls, to be wrapped by ASGI middleware without losing the application:
         ``app.asgi_app = Middleware(app.asgi_app)``."""
+        if not is_running_loop():
+            await refuse_other_loops(scope, receive, send)
         layers = self._layers or self.build_layers()
         scope["app"] = self
+        if self.config["DEBUG"]:
+            from .middleware.debug import debug_layer  # debug mode
+
+            layers = debug_layer(self, layers)
         if scope["type"] != "lifespan":
             if not self._got_first_request:
                 self._got_first_request = True
             if self._lent_state is not None:
                 scope["state"] = {**scope.get("state", {}), **self._lent_state}
+            if self._startup_variables is not None:
+                layers = self._startup_variables.around(layers)
             if (
                 not self.config["DEBUG"]
                 and self._lent_state is None
                 and self._replacement_of("asgi_app") is None
             ):
                 self._direct, self._direct_in = layers, observed.setup
-        if self.config["DEBUG"]:
-            from .middleware.debug import debug_layer  # debug mode
-
-            layers = debug_layer(self, layers)
         await layers(scope, receive, send)
 
     def _call_asgi(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -250,6 +277,7 @@ class Flask(ASGIApplication):
         router."""
         if any(owner._has_template_folder() for owner in (self, *self.iter_blueprints())):
             from . import templating  # noqa: F401  # Jinja, now and not in the middle of a request
+        check_setup(self)
         app: ASGIApp = ContextMiddleware(self.router, self)
         wsgi_app = self._outermost_wsgi_app()
         if wsgi_app is not None:
@@ -370,7 +398,7 @@ class Flask(ASGIApplication):
         self,
         rule: str,
         endpoint: str | None = None,
-        view_func: Callable[..., Any] | None = None,
+        view_func: RouteCallable | None = None,
         provide_automatic_options: bool | None = None,
         **options: Any,
     ) -> None:
@@ -379,14 +407,14 @@ class Flask(ASGIApplication):
         add_rule(self, rule, endpoint, view_func, provide_automatic_options, options)
 
     @setupmethod
-    def teardown_appcontext(self, f: F) -> F:
+    def teardown_appcontext(self, f: TeardownT) -> TeardownT:
         """Call `f` whenever an application context ends, with the exception that nobody handled or
         None: at the end of each request and CLI command. The last registered is called first."""
         self.teardown_appcontext_funcs.append(f)
         return f
 
     @setupmethod
-    def shell_context_processor(self, f: F) -> F:
+    def shell_context_processor(self, f: ShellContextProcessorT) -> ShellContextProcessorT:
         """Add the dict that `f` returns to the names in the shell."""
         self.shell_context_processors.append(f)
         return f
@@ -399,32 +427,32 @@ class Flask(ASGIApplication):
         return context
 
     @setupmethod
-    def template_filter(self, name: str | None = None) -> Callable[[F], F]:
+    def template_filter(self, name: str | None = None) -> Callable[[TemplateFilterT], TemplateFilterT]:
         """Register the decorated function as a template filter, under its name unless another is given."""
         return self._register_with(self.add_template_filter, name)
 
     @setupmethod
-    def add_template_filter(self, f: Callable[..., Any], name: str | None = None) -> None:
+    def add_template_filter(self, f: TemplateFilterCallable, name: str | None = None) -> None:
         """Register a template filter, under the function's name unless another is given."""
         self.jinja_env.filters[name or f.__name__] = f
 
     @setupmethod
-    def template_test(self, name: str | None = None) -> Callable[[F], F]:
+    def template_test(self, name: str | None = None) -> Callable[[TemplateTestT], TemplateTestT]:
         """Register the decorated function as a template test, under its name unless another is given."""
         return self._register_with(self.add_template_test, name)
 
     @setupmethod
-    def add_template_test(self, f: Callable[..., Any], name: str | None = None) -> None:
+    def add_template_test(self, f: TemplateTestCallable, name: str | None = None) -> None:
         """Register a template test, under the function's name unless another is given."""
         self.jinja_env.tests[name or f.__name__] = f
 
     @setupmethod
-    def template_global(self, name: str | None = None) -> Callable[[F], F]:
+    def template_global(self, name: str | None = None) -> Callable[[TemplateGlobalT], TemplateGlobalT]:
         """Register the decorated function as a template global, under its name unless another is given."""
         return self._register_with(self.add_template_global, name)
 
     @setupmethod
-    def add_template_global(self, f: Callable[..., Any], name: str | None = None) -> None:
+    def add_template_global(self, f: TemplateGlobalCallable, name: str | None = None) -> None:
         """Register a global of templates, under the function's name unless another is given."""
         self.jinja_env.globals[name or f.__name__] = f
 
@@ -648,6 +676,9 @@ class Flask(ASGIApplication):
         404 names the rules that come near."""
         error = request.routing_exception
         assert error is not None
+        if isinstance(error, WebsocketMismatch) and request.scope["type"] == "http":
+            error = UpgradeRequired()
+            error.has_upgrades = request.scope.get("http_version", "1.1").startswith("1")
         if type(error) is NotFound and self.debug:
             from .debug.near_rules import rule_not_found  # debug mode
 

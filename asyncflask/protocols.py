@@ -48,6 +48,7 @@ class Application(Owner, Protocol):
     subdomain_matching: bool
     mounts: list[Any]
     view_functions: dict[str, Function]
+    extensions: dict[str, Any]
     error_handler_spec: dict[str | None, dict[int | None, dict[type[Exception], Function]]]
     before_request_funcs: Registered
     after_request_funcs: Registered
@@ -68,8 +69,11 @@ class Application(Owner, Protocol):
     default_config: Mapping[str, Any]
     _debug_layer: Any
     _middleware: list[Any]
+    _direct_in: object
     _legacy: Mapping[str, Any]
     _lent_state: Mapping[str, Any] | None
+    _startup_variables: Any
+    shutdown_event: Any
 
     # What can be set on an application is of more kinds than what is read.
     @property
@@ -98,6 +102,9 @@ class Application(Owner, Protocol):
     def websocket_class(self) -> Any: ...
     @property
     def url_rule_class(self) -> Any: ...
+
+    under_way: Any
+
     @property
     def worker_pool(self) -> WorkerPool: ...
     @property
@@ -144,6 +151,8 @@ class Received(Protocol):
     routing_exception: HTTPException | None
     trusted_hosts: Any
 
+    @property
+    def headers(self) -> Any: ...
     @property
     def scheme(self) -> str: ...
     @property

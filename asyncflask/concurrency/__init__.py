@@ -4,12 +4,14 @@
 - `worker`, `pool`: the threads. `loop_thread`: an event loop where no server runs.
 - `in_worker`: coroutines wait for sync code. `waiting`: sync code waits for coroutines, in a thread;
   `bridge`: the same on the event loop.
+- `from_thread`: `anyio.from_thread` where sync code waits.
 - `lending`: requests that a thread has begun. `outside`: calls of the server. `ending`: what is called
   at the end, all of it.
 - `inbox`, `completion`: how threads report to the loop, and what the loop waits for.
 """
 
-from .callables import as_coroutine, is_async, is_awaitable
+from . import from_thread as from_thread
+from .callables import as_coroutine, as_raised, is_async, is_awaitable
 from .completion import outlasted
 from .current import _inner_walk, active_walk, current_walk, inner_walk, leave_inner_walk, lent_worker
 from .lending import LendingWalk, nest
@@ -23,6 +25,7 @@ __all__ = [
     "_inner_walk",
     "active_walk",
     "as_coroutine",
+    "as_raised",
     "current_walk",
     "in_context",
     "inner_walk",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
+
+from .fork import lose, renewed_after_fork
 
 
 def is_running_loop() -> bool:
@@ -26,13 +27,16 @@ class LoopThread:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._begin()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._begin)
-
-    def _begin(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        renewed_after_fork(self)
+
+    def renew(self) -> None:
+        """Begin anew in a child process."""
+        self._lock = threading.Lock()
+        if self._loop is not None:
+            lose(self._loop)
+        self._loop = None
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, cast
 
+from .. import observed
 from ..concurrency.current import active_walk
 from ..concurrency.loop_thread import background_loop, is_running_loop
 from ..environ import scope_from_environ
@@ -85,8 +86,9 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 
 def _begins_here(app: Application) -> bool:
-    """Whether nothing is around the application that wants an event loop."""
-    return not (app._middleware or app.config["DEBUG"] or app._replacement_of("asgi_app"))
+    """Whether nothing is around the application that wants an event loop. The first request finds that out,
+    on one."""
+    return app._direct_in is observed.setup and not app._middleware
 
 
 def _respond_elsewhere(

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from ..protocols import Application
 
 
+#: Where a request puts things of its own into its environ.
+_REPLACED = ("wsgi.input", "wsgi.file_wrapper")
+
+
 def respond(
     app: Application, asgi_call: ASGIApp, environ: dict[str, Any], start_response: Start
 ) -> Iterable[bytes]:
@@ -51,9 +55,11 @@ def respond(
     else:
         afterwards = None if exchange is None else exchange.afterwards
         call = Call(loop, start_response, None, StreamReader(environ), afterwards)
-    call.run(inner, scope, app.worker_pool, inner is not asgi_call or _begins_here(app))
-    if "wsgi.input" in environ:
-        environ["wsgi.input"] = stream  # a request has put its own there
+    own = {name: environ[name] for name in _REPLACED if name in environ}
+    try:
+        call.run(inner, scope, app.worker_pool, inner is not asgi_call or _begins_here(app))
+    finally:
+        environ.update(own)
     return ResponseBody(call)
 
 

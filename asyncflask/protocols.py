@@ -69,6 +69,7 @@ class Application(Owner, Protocol):
     default_config: Mapping[str, Any]
     _debug_layer: Any
     _middleware: list[Any]
+    _direct_in: object
     _legacy: Mapping[str, Any]
     _lent_state: Mapping[str, Any] | None
     _startup_variables: Any

@@ -316,6 +316,7 @@ def _is_logged_only(app: Application, scope: Scope, error: BaseException, when: 
         or "asyncflask.client" in scope
         or app.testing
         or app.config["PROPAGATE_EXCEPTIONS"]
+        or (when is _BEFORE and "asyncflask.wsgi" in scope)  # WSGI middleware, and servers, want to see it
     ):
         return False
     place = f"{scope['path']} [{scope['method']}]"

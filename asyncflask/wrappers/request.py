@@ -20,6 +20,7 @@ from werkzeug.datastructures import (
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.wrappers import Request as RequestBase
+from werkzeug.wsgi import FileWrapper
 
 from .. import json
 from ..body import Body, MemoryStream, MultipartForm, nothing_to_receive, parse_multipart
@@ -217,7 +218,7 @@ class Request(RequestBase):
         # Weak, or only the garbage collector would find a request that has been asked for its environ.
         environ["werkzeug.request"] = this = weakref.proxy(self)
         environ["wsgi.input"] = _Input(this)
-        environ["wsgi.file_wrapper"] = _file_wrapper
+        environ["wsgi.file_wrapper"] = _FileWrapper
         return environ
 
     @lazy
@@ -641,8 +642,9 @@ class _Input:
         return iter(self._stream)
 
 
-def _file_wrapper(file: IO[bytes], buffer_size: int = 8192) -> Any:
-    from werkzeug.wsgi import FileWrapper  # WSGI
+class _FileWrapper(FileWrapper):
+    """``wsgi.file_wrapper``. A class: gunicorn asks whether a body is one of these."""
 
-    # Every block is a change of threads: make them larger than Werkzeug's default.
-    return FileWrapper(file, max(buffer_size, 256 * 1024))
+    def __init__(self, file: IO[bytes], buffer_size: int = 8192) -> None:
+        # Every block is a change of threads: make them larger than Werkzeug's default.
+        super().__init__(file, max(buffer_size, 256 * 1024))

@@ -30,6 +30,11 @@ class SeparatedPathType(click.Path):
 @click.option("--host", "-h", default="127.0.0.1", help="The interface to bind to.")
 @click.option("--port", "-p", type=click.IntRange(0, 65535), default=5000, help="The port to bind to.")
 @click.option(
+    "--uds",
+    type=click.Path(dir_okay=False),
+    help="Listen on a unix socket instead, for a proxy such as nginx; its forwarded headers are trusted.",
+)
+@click.option(
     "--cert",
     type=CertParamType(),
     help="A certificate file, to serve HTTPS.",
@@ -74,6 +79,7 @@ def run_command(
     info: ScriptInfo,
     host: str,
     port: int,
+    uds: str | None,
     reload: bool | None,
     debugger: bool | None,
     with_threads: bool,
@@ -91,6 +97,10 @@ def run_command(
         serving,  # uvicorn, which the other commands do without
     )
 
+    options: dict[str, Any] = {}
+    if uds is not None:
+        # Who may connect is what the folder's permissions say, and there is no address to trust or not.
+        host, options = f"unix://{uds}", {"proxy_headers": True, "forwarded_allow_ips": "*"}
     with reported():
         app = info.load_app()
     debug = get_debug_flag()
@@ -105,4 +115,5 @@ def run_command(
         ssl_context=cert,
         extra_files=extra_files,
         exclude_patterns=exclude_patterns,
+        **options,
     )

@@ -37,7 +37,9 @@ def tests(session: nox.Session) -> None:
     """Run the tests, the benchmarks' own included (``-- -k name``: some of them)."""
     install(session, "tests", "bench")
     workers = (os.cpu_count() or 1) + 1  # many tests wait, for servers and clocks
-    session.run("pytest", "-n", str(workers), "--ignore=tests/extensions", "--ignore=tests/services", *session.posargs)
+    session.run(
+        "pytest", "-n", str(workers), "--ignore=tests/extensions", "--ignore=tests/services", *session.posargs
+    )
 
 
 @nox.session

@@ -41,6 +41,15 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def hold(session: nox.Session) -> None:
+    """Send 100,000 hostile requests to four frameworks, ten minutes (``-- --help``: others, or fewer)."""
+    install(session, "tests", "bench")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # or the servers would be left behind
+    arguments = session.posargs or ["--write"]
+    session.run("python", "-m", "tests.hold", *arguments, interrupt_timeout=15, terminate_timeout=15)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check the style of everything."""
     install(session, "lint", project=False)

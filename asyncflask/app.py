@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, ValuesView
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, ValuesView
 from datetime import timedelta
 from logging import Logger
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast, overload
 from urllib.parse import quote
 
 from werkzeug.datastructures import ImmutableDict
 from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError, HTTPException, NotFound
-from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException
+from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException, WebsocketMismatch
 from werkzeug.utils import redirect as _wz_redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from . import observed
 from .asgi import ASGIApplication, Lifespan
-from .asgi_only import coroutine_function, require_asgi
 from .concurrency import inner_walk
 from .concurrency.loop_thread import is_running_loop
 from .concurrency.waiting import run_sync
 from .config import DEFAULTS, Config, ConfigAttribute
 from .config import make_timedelta as _make_timedelta
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, _default_template_ctx_processor
+from .entry import adopt_wsgi_call, coroutine_function
 from .error_handlers import find_error_handler
 from .globals import _active_request_ctx, current_app, g, request, request_context, request_ctx, session
 from .helpers import (
@@ -47,10 +47,12 @@ from .middleware.layer import Route, overridden
 from .middleware.router import Router
 from .middleware.teardown import do_teardown_appcontext, do_teardown_request
 from .middleware.view import dispatch_request
+from .mistakes.setup import check_setup
 from .observed import FunctionList, changed, setup_names
 from .routing import Map, Rule, UrlBuilder, build_url, create_url_adapter
 from .routing.adding import add_rule, add_static_rule
 from .routing.building import handle_build_error
+from .routing.upgrade import UpgradeRequired
 from .scaffold import LegacyAttribute, _endpoint_from_view_func, find_package, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .signals import (
@@ -60,7 +62,23 @@ from .signals import (
     request_started,
     request_tearing_down,
 )
-from .typing import ASGIApp, Receive, ResponseReturnValue, Scope, Send
+from .typing import (
+    ASGIApp,
+    Receive,
+    ResponseReturnValue,
+    RouteCallable,
+    Scope,
+    Send,
+    ShellContextProcessorCallable,
+    ShellContextProcessorT,
+    TeardownT,
+    TemplateFilterCallable,
+    TemplateFilterT,
+    TemplateGlobalCallable,
+    TemplateGlobalT,
+    TemplateTestCallable,
+    TemplateTestT,
+)
 from .websocket import Websocket
 from .wrappers import Request, Response
 from .wrappers.values import make_response
@@ -146,7 +164,7 @@ class Flask(ASGIApplication):
         root_path: str | None = None,
         lifespan: Lifespan | Callable[[Any], AsyncIterator[Any]] | None = None,
     ) -> None:
-        require_asgi(type(self), _ASGI_CALL)
+        adopt_wsgi_call(type(self), _ASGI_CALL)
         object.__setattr__(self, "__call__", coroutine_function(self))
         super().__init__(
             import_name=import_name,
@@ -174,13 +192,13 @@ class Flask(ASGIApplication):
         #: Called with error, endpoint and values when a URL cannot be built; the first string is taken.
         self.url_build_error_handlers: list[Callable[[Exception, str, dict[str, Any]], Any]] = FunctionList()
         self.teardown_appcontext_funcs: list[Callable[..., Any]] = FunctionList()
-        self.shell_context_processors: list[Callable[[], dict[str, Any]]] = []
+        self.shell_context_processors: list[ShellContextProcessorCallable] = []
         #: Blueprints by the names that they are registered under.
         self.blueprints: dict[str, Blueprint] = {}
         #: What extensions keep for this application, by their names.
         self.extensions: dict[str, Any] = {}
         #: The rules, a `werkzeug.routing.Map`.
-        self.url_map: Any = self.url_map_class(host_matching=host_matching)
+        self.url_map: Map = self.url_map_class(host_matching=host_matching)
         self.subdomain_matching = subdomain_matching
         self.template_context_processors[None].append(_default_template_ctx_processor)
         self._got_first_request = False
@@ -194,17 +212,32 @@ class Flask(ASGIApplication):
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name in _SETUP:
-            changed()
+            self._note_change(name)
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         if name in _SETUP:
-            changed()
+            self._note_change(name)
+
+    def _note_change(self, name: str) -> None:
+        if name == "wsgi_app":
+            self._layers = None
+        elif name == "url_map":
+            Map.adopt(self.url_map)
+            self.__dict__.pop("_url_builder", None)
+        changed()
 
     # -- ASGI -----------------------------------------------------------------------------------
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """The ASGI application; calls `asgi_app`."""
+    @overload
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]: ...
+    @overload
+    def __call__(self, scope: dict[str, Any], receive: Callable[..., Any]) -> Iterable[bytes]: ...
+    def __call__(self, scope: Any, receive: Any, send: Any = None) -> Any:
+        """The ASGI application; calls `asgi_app`. Called with ``(environ, start_response)`` it is a WSGI
+        application and calls `wsgi_app`."""
+        if send is None:
+            return self.wsgi_app(scope, receive)
         if self._direct_in is observed.setup and scope["type"] == "http":
             scope["app"] = self  # which is all that `asgi_app` would do
             return self._direct(scope, receive, send)
@@ -236,11 +269,21 @@ class Flask(ASGIApplication):
                 self._direct, self._direct_in = layers, observed.setup
         await layers(scope, receive, send)
 
+    def _call_asgi(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return _ASGI_CALL(self, scope, receive, send)
+
     def build_layers(self) -> ASGIApp:
-        """What a request goes through, from the outside in: user middleware, the context, the router."""
+        """What a request goes through, from the outside in: user middleware, that for WSGI, the context, the
+        router."""
         if any(owner._has_template_folder() for owner in (self, *self.iter_blueprints())):
             from . import templating  # noqa: F401  # Jinja, now and not in the middle of a request
+        check_setup(self)
         app: ASGIApp = ContextMiddleware(self.router, self)
+        wsgi_app = self._outermost_wsgi_app()
+        if wsgi_app is not None:
+            from .middleware.wsgi import Entrance  # few have any
+
+            app = Entrance(app, self, wsgi_app)
         for cls, args, options in self._middleware:
             app = cls(app, *args, **options)
         self._layers = app
@@ -297,6 +340,7 @@ class Flask(ASGIApplication):
         return self._got_first_request
 
     def _check_setup_finished(self, f_name: str) -> None:
+        adopt_wsgi_call(type(self), _ASGI_CALL)  # instrumentation may be set up after the application is made
         if self._got_first_request:
             raise AssertionError(
                 f"The setup method '{f_name}' can no longer be called on the application. It has already"
@@ -354,7 +398,7 @@ class Flask(ASGIApplication):
         self,
         rule: str,
         endpoint: str | None = None,
-        view_func: Callable[..., Any] | None = None,
+        view_func: RouteCallable | None = None,
         provide_automatic_options: bool | None = None,
         **options: Any,
     ) -> None:
@@ -363,14 +407,14 @@ class Flask(ASGIApplication):
         add_rule(self, rule, endpoint, view_func, provide_automatic_options, options)
 
     @setupmethod
-    def teardown_appcontext(self, f: F) -> F:
+    def teardown_appcontext(self, f: TeardownT) -> TeardownT:
         """Call `f` whenever an application context ends, with the exception that nobody handled or
         None: at the end of each request and CLI command. The last registered is called first."""
         self.teardown_appcontext_funcs.append(f)
         return f
 
     @setupmethod
-    def shell_context_processor(self, f: F) -> F:
+    def shell_context_processor(self, f: ShellContextProcessorT) -> ShellContextProcessorT:
         """Add the dict that `f` returns to the names in the shell."""
         self.shell_context_processors.append(f)
         return f
@@ -383,32 +427,32 @@ class Flask(ASGIApplication):
         return context
 
     @setupmethod
-    def template_filter(self, name: str | None = None) -> Callable[[F], F]:
+    def template_filter(self, name: str | None = None) -> Callable[[TemplateFilterT], TemplateFilterT]:
         """Register the decorated function as a template filter, under its name unless another is given."""
         return self._register_with(self.add_template_filter, name)
 
     @setupmethod
-    def add_template_filter(self, f: Callable[..., Any], name: str | None = None) -> None:
+    def add_template_filter(self, f: TemplateFilterCallable, name: str | None = None) -> None:
         """Register a template filter, under the function's name unless another is given."""
         self.jinja_env.filters[name or f.__name__] = f
 
     @setupmethod
-    def template_test(self, name: str | None = None) -> Callable[[F], F]:
+    def template_test(self, name: str | None = None) -> Callable[[TemplateTestT], TemplateTestT]:
         """Register the decorated function as a template test, under its name unless another is given."""
         return self._register_with(self.add_template_test, name)
 
     @setupmethod
-    def add_template_test(self, f: Callable[..., Any], name: str | None = None) -> None:
+    def add_template_test(self, f: TemplateTestCallable, name: str | None = None) -> None:
         """Register a template test, under the function's name unless another is given."""
         self.jinja_env.tests[name or f.__name__] = f
 
     @setupmethod
-    def template_global(self, name: str | None = None) -> Callable[[F], F]:
+    def template_global(self, name: str | None = None) -> Callable[[TemplateGlobalT], TemplateGlobalT]:
         """Register the decorated function as a template global, under its name unless another is given."""
         return self._register_with(self.add_template_global, name)
 
     @setupmethod
-    def add_template_global(self, f: Callable[..., Any], name: str | None = None) -> None:
+    def add_template_global(self, f: TemplateGlobalCallable, name: str | None = None) -> None:
         """Register a global of templates, under the function's name unless another is given."""
         self.jinja_env.globals[name or f.__name__] = f
 
@@ -632,6 +676,9 @@ class Flask(ASGIApplication):
         404 names the rules that come near."""
         error = request.routing_exception
         assert error is not None
+        if isinstance(error, WebsocketMismatch) and request.scope["type"] == "http":
+            error = UpgradeRequired()
+            error.has_upgrades = request.scope.get("http_version", "1.1").startswith("1")
         if type(error) is NotFound and self.debug:
             from .debug.near_rules import rule_not_found  # debug mode
 
@@ -718,7 +765,7 @@ class Flask(ASGIApplication):
         """
         from .testing import FlaskClient  # tests
 
-        require_asgi(type(self), _ASGI_CALL)
+        adopt_wsgi_call(type(self), _ASGI_CALL)
         cls = self.test_client_class or FlaskClient
         return cls(self, self.response_class, use_cookies=use_cookies, **kwargs)
 

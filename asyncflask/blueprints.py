@@ -13,6 +13,25 @@ from .lazy import importing
 from .lifespan import check_generator
 from .observed import HandlersByCode, ObservedDict
 from .scaffold import LegacyAttribute, Scaffold, _endpoint_from_view_func, _sentinel, setupmethod
+from .typing import (
+    AfterRequestT,
+    AfterWebsocketT,
+    BeforeRequestT,
+    ContextProcessorT,
+    ErrorHandlerT,
+    RouteCallable,
+    ServingT,
+    TeardownT,
+    TemplateFilterCallable,
+    TemplateFilterT,
+    TemplateGlobalCallable,
+    TemplateGlobalT,
+    TemplateTestCallable,
+    TemplateTestT,
+    URLDefaultT,
+    URLValuePreprocessorT,
+    WhileServingT,
+)
 
 if TYPE_CHECKING:
     from .app import Flask
@@ -175,7 +194,7 @@ class Blueprint(Scaffold):
         self,
         rule: str,
         endpoint: str | None = None,
-        view_func: Callable[..., Any] | None = None,
+        view_func: RouteCallable | None = None,
         provide_automatic_options: bool | None = None,
         **options: Any,
     ) -> None:
@@ -290,31 +309,31 @@ class Blueprint(Scaffold):
         self.record_once(register)
 
     @setupmethod
-    def before_app_request(self, f: F) -> F:
+    def before_app_request(self, f: BeforeRequestT) -> BeforeRequestT:
         """`Flask.before_request`, for every request of the application."""
         self._on_app("before_request_funcs", f)
         return f
 
     @setupmethod
-    def after_app_request(self, f: F) -> F:
+    def after_app_request(self, f: AfterRequestT) -> AfterRequestT:
         """`Flask.after_request`, for every request of the application."""
         self._on_app("after_request_funcs", f)
         return f
 
     @setupmethod
-    def before_app_serving(self, f: F) -> F:
+    def before_app_serving(self, f: ServingT) -> ServingT:
         """`Flask.before_serving`, once for each application that the blueprint is registered on."""
         self.record_once(lambda state: state.app.before_serving_funcs.append(f))
         return f
 
     @setupmethod
-    def after_app_serving(self, f: F) -> F:
+    def after_app_serving(self, f: ServingT) -> ServingT:
         """`Flask.after_serving`, once for each application that the blueprint is registered on."""
         self.record_once(lambda state: state.app.after_serving_funcs.append(f))
         return f
 
     @setupmethod
-    def while_app_serving(self, f: F) -> F:
+    def while_app_serving(self, f: WhileServingT) -> WhileServingT:
         """`Flask.while_serving`, once for each application that the blueprint is registered on.
 
         :raises TypeError: when `f` is no generator function.
@@ -324,52 +343,52 @@ class Blueprint(Scaffold):
         return f
 
     @setupmethod
-    def teardown_app_request(self, f: F) -> F:
+    def teardown_app_request(self, f: TeardownT) -> TeardownT:
         """`Flask.teardown_request`, for every request of the application."""
         self._on_app("teardown_request_funcs", f)
         return f
 
     @setupmethod
-    def before_app_websocket(self, f: F) -> F:
+    def before_app_websocket(self, f: BeforeRequestT) -> BeforeRequestT:
         """`Flask.before_websocket`, for every websocket of the application."""
         self._on_app("before_websocket_funcs", f)
         return f
 
     @setupmethod
-    def after_app_websocket(self, f: F) -> F:
+    def after_app_websocket(self, f: AfterWebsocketT) -> AfterWebsocketT:
         """`Flask.after_websocket`, for every websocket of the application."""
         self._on_app("after_websocket_funcs", f)
         return f
 
     @setupmethod
-    def teardown_app_websocket(self, f: F) -> F:
+    def teardown_app_websocket(self, f: TeardownT) -> TeardownT:
         """`Flask.teardown_websocket`, for every websocket of the application."""
         self._on_app("teardown_websocket_funcs", f)
         return f
 
     @setupmethod
-    def app_context_processor(self, f: F) -> F:
+    def app_context_processor(self, f: ContextProcessorT) -> ContextProcessorT:
         """`Flask.context_processor`, for every template of the application."""
         self._on_app("template_context_processors", f)
         return f
 
     @setupmethod
-    def app_url_value_preprocessor(self, f: F) -> F:
+    def app_url_value_preprocessor(self, f: URLValuePreprocessorT) -> URLValuePreprocessorT:
         """`Flask.url_value_preprocessor`, for every request of the application."""
         self._on_app("url_value_preprocessors", f)
         return f
 
     @setupmethod
-    def app_url_defaults(self, f: F) -> F:
+    def app_url_defaults(self, f: URLDefaultT) -> URLDefaultT:
         """`Flask.url_defaults`, for every URL of the application."""
         self._on_app("url_default_functions", f)
         return f
 
     @setupmethod
-    def app_errorhandler(self, code: type[Exception] | int) -> Callable[[F], F]:
+    def app_errorhandler(self, code: type[Exception] | int) -> Callable[[ErrorHandlerT], ErrorHandlerT]:
         """`Flask.errorhandler`, for every request of the application."""
 
-        def decorator(f: F) -> F:
+        def decorator(f: ErrorHandlerT) -> ErrorHandlerT:
             def register(state: BlueprintSetupState) -> None:
                 state.app.errorhandler(code)(f)
 
@@ -379,32 +398,32 @@ class Blueprint(Scaffold):
         return decorator
 
     @setupmethod
-    def app_template_filter(self, name: str | None = None) -> Callable[[F], F]:
+    def app_template_filter(self, name: str | None = None) -> Callable[[TemplateFilterT], TemplateFilterT]:
         """`Flask.template_filter`."""
         return self._template_decorator("add_template_filter", name)
 
     @setupmethod
-    def add_app_template_filter(self, f: Callable[..., Any], name: str | None = None) -> None:
+    def add_app_template_filter(self, f: TemplateFilterCallable, name: str | None = None) -> None:
         """`Flask.add_template_filter`."""
         self._template_decorator("add_template_filter", name)(f)
 
     @setupmethod
-    def app_template_test(self, name: str | None = None) -> Callable[[F], F]:
+    def app_template_test(self, name: str | None = None) -> Callable[[TemplateTestT], TemplateTestT]:
         """`Flask.template_test`."""
         return self._template_decorator("add_template_test", name)
 
     @setupmethod
-    def add_app_template_test(self, f: Callable[..., Any], name: str | None = None) -> None:
+    def add_app_template_test(self, f: TemplateTestCallable, name: str | None = None) -> None:
         """`Flask.add_template_test`."""
         self._template_decorator("add_template_test", name)(f)
 
     @setupmethod
-    def app_template_global(self, name: str | None = None) -> Callable[[F], F]:
+    def app_template_global(self, name: str | None = None) -> Callable[[TemplateGlobalT], TemplateGlobalT]:
         """`Flask.template_global`."""
         return self._template_decorator("add_template_global", name)
 
     @setupmethod
-    def add_app_template_global(self, f: Callable[..., Any], name: str | None = None) -> None:
+    def add_app_template_global(self, f: TemplateGlobalCallable, name: str | None = None) -> None:
         """`Flask.add_template_global`."""
         self._template_decorator("add_template_global", name)(f)
 

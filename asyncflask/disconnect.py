@@ -96,9 +96,9 @@ class Connection:
 
     async def send(self, message: Message) -> None:
         """The `send` for the response."""
-        self.has_begun = True
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             self.stop()  # once the response is complete, servers say that the client has gone
+        self.has_begun = True
         await outside(partial(self._send, message))
 
     def stop(self) -> None:

@@ -50,6 +50,9 @@ def _below(root_path: str, path: str) -> str | None:
     return None
 
 
+#: What `ProxyFix` may change in an environ; Werkzeug's keeps what was there before.
+PROXY_FIXED = ("REMOTE_ADDR", "wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME")
+
 #: Headers that are no lists. What several lines of them mean is not for us to guess: the last counts, as with
 #: WSGI servers.
 _SINGLE = frozenset((b"content-type", b"content-length"))
@@ -134,6 +137,10 @@ def environ_from_scope(scope: Mapping[str, Any], stream: Any) -> dict[str, Any]:
         if name not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             name = f"HTTP_{name}"
         environ[name] = value
+    unfixed = scope.get("asyncflask.proxy_fix.orig")
+    if unfixed is not None:
+        before = environ_from_scope(unfixed, None)
+        environ["werkzeug.proxy_fix.orig"] = {key: before.get(key) for key in PROXY_FIXED}
     return environ
 
 

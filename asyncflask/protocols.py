@@ -48,6 +48,7 @@ class Application(Owner, Protocol):
     subdomain_matching: bool
     mounts: list[Any]
     view_functions: dict[str, Function]
+    extensions: dict[str, Any]
     error_handler_spec: dict[str | None, dict[int | None, dict[type[Exception], Function]]]
     before_request_funcs: Registered
     after_request_funcs: Registered
@@ -67,6 +68,7 @@ class Application(Owner, Protocol):
     jinja_options: dict[str, Any]
     default_config: Mapping[str, Any]
     _debug_layer: Any
+    _middleware: list[Any]
     _legacy: Mapping[str, Any]
     _lent_state: Mapping[str, Any] | None
     _startup_variables: Any
@@ -101,10 +103,11 @@ class Application(Owner, Protocol):
     def url_rule_class(self) -> Any: ...
 
     under_way: Any
-    extensions: dict[str, Any]
 
     @property
     def worker_pool(self) -> WorkerPool: ...
+    @property
+    def has_lifespan(self) -> bool: ...
     @property
     def _lifespan(self) -> Function | None: ...
     @property
@@ -135,6 +138,8 @@ class Application(Owner, Protocol):
     def log_exception(self, exc_info: Any) -> None: ...
     def _find_error_handler(self, e: Exception, blueprints: list[str]) -> Function | None: ...
     def _replacement_of(self, name: str) -> Function | None: ...
+    def _outermost_wsgi_app(self) -> Function | None: ...
+    def _is_own_wsgi_app(self, wsgi_app: Any) -> bool: ...
 
 
 class Received(Protocol):

@@ -139,4 +139,4 @@ def _run_processes(
     if info.app_import_path is not None:
         os.environ["FLASK_APP"] = info.app_import_path
     settings = {} if cert is None else {"ssl_certfile": cert[0], "ssl_keyfile": cert[1]}
-    run_processes(number, host, port, settings)
+    run_processes("asyncflask.cli.factory:load_app", number, host, port, settings)

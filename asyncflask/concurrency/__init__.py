@@ -5,7 +5,8 @@
 - `in_worker`: coroutines wait for sync code. `waiting`: sync code waits for coroutines, in a thread;
   `bridge`: the same on the event loop.
 - `from_thread`: `anyio.from_thread` where sync code waits.
-- `outside`: calls of the server. `ending`: what is called at the end, all of it.
+- `lending`: requests that a thread has begun. `outside`: calls of the server. `ending`: what is called
+  at the end, all of it.
 - `inbox`, `completion`: how threads report to the loop, and what the loop waits for.
 """
 
@@ -13,10 +14,12 @@ from . import from_thread as from_thread
 from .callables import as_coroutine, as_raised, is_async, is_awaitable
 from .completion import outlasted
 from .current import _inner_walk, active_walk, current_walk, inner_walk, leave_inner_walk, lent_worker
-from .outside import outside
+from .lending import LendingWalk, nest
+from .outside import in_context, outside
 from .walk import ServedWalk, Walk
 
 __all__ = [
+    "LendingWalk",
     "ServedWalk",
     "Walk",
     "_inner_walk",
@@ -24,11 +27,13 @@ __all__ = [
     "as_coroutine",
     "as_raised",
     "current_walk",
+    "in_context",
     "inner_walk",
     "is_async",
     "is_awaitable",
     "leave_inner_walk",
     "lent_worker",
+    "nest",
     "outlasted",
     "outside",
 ]

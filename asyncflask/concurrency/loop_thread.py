@@ -22,7 +22,7 @@ class LoopThread:
     It serves sync code that has to run a coroutine where no server runs: the
     synchronous test client, CLI commands, a shell. There is one for the whole
     process, so that what a coroutine leaves open (a connection pool, say) is on
-    the same loop at the next call.
+    the same loop at the next call. A process that is forked has another.
     """
 
     def __init__(self, name: str) -> None:

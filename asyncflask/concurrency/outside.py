@@ -27,7 +27,7 @@ async def outside(make: Callable[[], Awaitable[T]]) -> T:
         await switch(TO_LOOP)  # where `go_on` makes it
     if walk.server_context is None:
         return await make()
-    return cast(T, await _in_context(walk.server_context, make))
+    return cast(T, await in_context(walk.server_context, make))
 
 
 async def _made_outside(make: Callable[[], Awaitable[T]]) -> T:
@@ -35,7 +35,8 @@ async def _made_outside(make: Callable[[], Awaitable[T]]) -> T:
 
 
 @types.coroutine
-def _in_context(context: Context, make: Callable[[], Awaitable[Any]]) -> Generator[Any, Any, Any]:
+def in_context(context: Context, make: Callable[[], Awaitable[Any]]) -> Generator[Any, Any, Any]:
+    """Await what `make` gives, each step in that context."""
     coroutine = _made_outside(make)
     step: Callable[[], Any] = partial(coroutine.send, None)
     while True:

@@ -88,6 +88,8 @@ class Walk:
     is_given_up = False
     #: Whether its end has been reached.
     is_over = False
+    #: Whether that was in its thread: the loop hears of it later.
+    has_ended_in_thread = False
     _is_abandoned = False
     #: Tasks that a sync callable of this walk is waiting for.
     blocked_on: AbstractSet[asyncio.Task[Any]] = frozenset()
@@ -201,6 +203,10 @@ class Walk:
     def go_on(self, asked: object) -> Generator[Any, None, Any]:
         """The steps after the first one."""
         try:
+            if self.in_thread:  # begun by a thread that waits for it, see `lending`
+                self.in_thread = False
+                self.claim_worker()
+                yield TO_LOOP
             if self.is_served and self.server_context is None:
                 self.server_context = copy_context()
             if self.loop is None:
@@ -316,6 +322,7 @@ class Walk:
             asked = self._context.run(self._coroutine.send, None)
         except StopIteration as end:
             self._outcome = (_ENDED, end.value)
+            self.has_ended_in_thread = True
         except BaseException as error:
             self._outcome = (_RAISED, error)
         else:

@@ -7,11 +7,11 @@ from contextlib import suppress
 from contextvars import Token, copy_context
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.exceptions import ClientDisconnected, RequestTimeout
+from werkzeug.exceptions import ClientDisconnected, InternalServerError, RequestTimeout
 
-from ..concurrency import ServedWalk, Walk, _inner_walk, as_raised, leave_inner_walk, lent_worker, outside
+from ..concurrency import ServedWalk, Walk, _inner_walk, as_raised, nest, outside
 from ..ctx import ServedContext
-from ..disconnect import end_watch, until_disconnect
+from ..disconnect import Connection, end_watch, until_disconnect
 from ..globals import _cv_app
 from ..signals import appcontext_pushed
 from ..typing import Receive, Scope, Send
@@ -55,8 +55,7 @@ class ContextMiddleware:
         if _cv_app.get(None) is None and _inner_walk.get() is None:
             walk._context = copy_context()
         else:
-            walk._context = leave_inner_walk()
-            walk.worker = lent_worker()
+            nest(walk)
         ctx = ServedContext()
         ctx.app = flask
         ctx._walk = walk
@@ -95,8 +94,12 @@ class ContextMiddleware:
                     await send(messages[1])
         finally:
             if walk.afterwards:
-                for start in walk.afterwards:
-                    start()
+                call = scope.get("asyncflask.wsgi")
+                if call is not None:
+                    call.afterwards.add(walk.afterwards)
+                else:
+                    for start in walk.afterwards:
+                        start()
 
     async def answer(self, ctx: ServedContext, scope: Scope, receive: Receive, send: Send) -> Response | None:
         """Everything up to the response that is to be sent.
@@ -154,7 +157,7 @@ class ContextMiddleware:
                 # A sync callable that a timeout has left behind does not hold back an answer either.
                 if walk.jobs or (ctx._is_streamed and not response.is_sequence):
                     sent, response = response, SENT
-                    await self._send(ctx, sent, scope, receive, send)
+                    ctx._error = await self._send(ctx, sent, scope, receive, send)
         except BaseException as raised:
             error = as_raised(raised)
             walk.on_wait = None
@@ -187,7 +190,7 @@ class ContextMiddleware:
             if error is not None and failed is not error:
                 failed.__context__ = error
             is_complete = error is None and response is SENT
-            if not (is_complete and _is_logged_only(self.flask, scope, failed)):
+            if not (is_complete and _is_logged_only(self.flask, scope, failed, _AFTERWARDS)):
                 raise
         if ctx._lost and (
             not isinstance(error, Exception) or isinstance(error, ClientDisconnected | OSError)
@@ -215,7 +218,7 @@ class ContextMiddleware:
             try:
                 await response.aclose()
             except Exception as failed:
-                if not (is_complete and _is_logged_only(self.flask, scope, failed)):
+                if not (is_complete and _is_logged_only(self.flask, scope, failed, _AFTERWARDS)):
                     raise
         return None
 
@@ -253,29 +256,56 @@ class ContextMiddleware:
 
     async def _send(
         self, ctx: ServedContext, response: Response, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        """Send a response that takes time, for as long as its client is there."""
-        await ctx._walk.to_loop()
+    ) -> Exception | None:
+        """Send a response that takes time, for as long as its client is there.
+
+        :returns: what a stream has raised before there was anything to send. That has been answered with a
+            plain 500, as servers around Flask do.
+        """
+        walk = ctx._walk
+        await walk.to_loop()
         async with until_disconnect(ctx, receive, send) as connection:
-            if not _is_endless(response):
-                await response(scope, connection.receive, connection.send)
-                return
-            endless = self.flask.under_way.endless
-            endless.add(connection)
             try:
-                await response(scope, connection.receive, connection.send)
-            except CancelledError:
-                if not connection.has_ended:
+                if _is_endless(response):
+                    await self._send_events(connection, response, scope)
+                else:
+                    await response(scope, connection.receive, connection.send)
+            except Exception as error:
+                if (
+                    connection.has_begun
+                    or connection.lost
+                    or self.flask.debug  # which has a page for it
+                    or not _is_logged_only(self.flask, scope, error, _BEFORE)
+                ):
                     raise
-                with suppress(TimeoutError):  # a client that does not read
-                    async with timeout(1):
-                        await connection.send({"type": "http.response.body", "body": b""})
-            finally:
-                endless.discard(connection)
+                await walk.to_loop()
+                plain = Response(InternalServerError().get_body(), 500)
+                await plain(scope, connection.receive, connection.send)
+                return as_raised(error)
+        return None
+
+    async def _send_events(self, connection: Connection, response: Response, scope: Scope) -> None:
+        """Send a stream that would go on for ever, until the server ends."""
+        endless = self.flask.under_way.endless
+        endless.add(connection)
+        try:
+            await response(scope, connection.receive, connection.send)
+        except CancelledError:
+            if not connection.has_ended:
+                raise
+            with suppress(TimeoutError):  # a client that does not read
+                async with timeout(1):
+                    await connection.send({"type": "http.response.body", "body": b""})
+        finally:
+            endless.discard(connection)
 
 
-def _is_logged_only(app: Application, scope: Scope, error: BaseException) -> bool:
-    """Log what a function raised when the response was complete, unless a test wants to see it.
+_BEFORE, _AFTERWARDS = "before its response began", "after the response was sent"
+
+
+def _is_logged_only(app: Application, scope: Scope, error: BaseException, when: str) -> bool:
+    """Log what was raised when it is too late, or too early, for an error handler, unless a test wants to see
+    it.
 
     A server that is told of an exception closes the connection, on which the next request may be already.
     """
@@ -287,7 +317,7 @@ def _is_logged_only(app: Application, scope: Scope, error: BaseException) -> boo
     ):
         return False
     place = f"{scope['path']} [{scope['method']}]"
-    app.logger.error(f"Exception on {place}, after the response was sent", exc_info=as_raised(error))
+    app.logger.error(f"Exception on {place}, {when}", exc_info=as_raised(error))
     return True
 
 

@@ -20,7 +20,7 @@ from .layer import SENT
 from .origins import forbidden, is_foreign
 from .overload import is_refused, refusal
 from .router import Router
-from .sessions import save_session
+from .sessions import save_session, save_websocket_session
 from .signals import emit
 from .websocket_layers import NORMAL, POLICY_VIOLATION
 
@@ -101,6 +101,8 @@ class WebsocketMiddleware:
             await connection.take_back_cancellation()
             gone = connection.lost or isinstance(error, WebsocketDisconnect)
             try:
+                if ctx._session is not None:
+                    error = await save_websocket_session(ctx, error)
                 await self.app.teardown_of(ctx).run(ctx, None, None if gone else error)
             finally:
                 await self._let_go(ctx, websocket)

@@ -20,6 +20,7 @@ from uvicorn.config import LOGGING_CONFIG
 from uvicorn.logging import AccessFormatter, DefaultFormatter
 
 from ..typing import ASGIApp
+from .default_headers import DefaultHeaders
 from .drain import DrainingServer
 from .reloader import is_running_from_reloader
 from .terminal import end, leave, say, stopping_signals
@@ -52,8 +53,12 @@ def serve(
 def _config(app: ASGIApp | str, settings: Mapping[str, Any], tls: ssl.SSLContext | None) -> uvicorn.Config:
     if settings["log_config"] is None:
         configure_logging(settings.get("use_colors"))
-    config = uvicorn.Config(app, **settings)
+    config = uvicorn.Config(app, **{**settings, "server_header": False, "date_header": False})
     config.load()
+    wanted = [name for name in ("server", "date") if settings.get(f"{name}_header", True)]
+    given = {name for name, _ in config.encoded_headers}  # which uvicorn adds to every response
+    names = [name.encode() for name in wanted if name.encode() not in given]
+    config.loaded_app = DefaultHeaders(config.loaded_app, names)
     if tls is not None:
         config.ssl = tls
     return config

@@ -6,10 +6,9 @@ import re
 import weakref
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, Literal, cast, overload
 from urllib.parse import unquote
 
-from starlette.datastructures import State
 from werkzeug.datastructures import (
     Authorization,
     FileStorage,
@@ -29,8 +28,9 @@ from ..globals import _cv_app, current_app
 from ..helpers import _split_blueprint_path
 from ..hosts import requested_host
 from ..lazy import lazy
-from ..typing import Receive, Scope
+from ..typing import Receive, RequestStream, Scope
 from .headers import RequestHeaders, is_out_of_range, valid_date
+from .state import RequestState
 
 if TYPE_CHECKING:
     from werkzeug.routing import Rule
@@ -247,10 +247,10 @@ class Request(RequestBase):
         return f"{self.path}?{self.query_string.decode(errors='werkzeug.url_quote')}"
 
     @property
-    def state(self) -> State:
+    def state(self) -> RequestState:
         """What the lifespan has left for requests, as attributes or items (ASGI specification, "Lifespan
         State"); also a place for what middleware notes."""
-        return State(self.scope.setdefault("state", {}))
+        return RequestState(self.scope, self._app is not None and self._app._lifespan is not None)
 
     date: datetime | None = _Date("Date")  # type: ignore[assignment]
     if_modified_since: datetime | None = _Date("If-Modified-Since")  # type: ignore[assignment]
@@ -325,8 +325,12 @@ class Request(RequestBase):
         return body
 
     def _needs_no_announcement(self) -> bool:
-        # Over HTTP/2 and later a body may come without a header that says so.
-        return self.method != "HEAD" and self.scope.get("http_version", "1.1")[0] not in "01"
+        # Over HTTP/2 and later a body may come without a header that says so; so it may from WSGI middleware.
+        if self.method == "HEAD":
+            return False
+        if self.scope.get("http_version", "1.1")[0] not in "01":
+            return True
+        return "asyncflask.wsgi" in self.scope and "wsgi.input_terminated" in self.environ
 
     async def receive_body(self) -> None:
         """Receive the whole body, on a route declared with ``stream=True``; afterwards `form`,
@@ -338,7 +342,7 @@ class Request(RequestBase):
         self.streams_body = False
 
     @lazy
-    def stream(self) -> IO[bytes]:
+    def stream(self) -> RequestStream:
         """The body as a file. Reading it leaves nothing for `form` and `data`, as in Flask.
 
         On a route declared with ``stream=True`` these are the chunks as they
@@ -351,13 +355,13 @@ class Request(RequestBase):
                 "This request was made with shallow=True, which is to say that its body is not read."
             )
         if self._stream_is_taken:
-            return MemoryStream()  # it has been read to its end
+            return cast(RequestStream, MemoryStream())  # it has been read to its end
         if self._receive is None and "environ" in self.__dict__:
             stream = self._wsgi_stream()
         else:
             stream = self.body.open(self.streams_body)
         self._stream_is_taken = True
-        return stream
+        return cast(RequestStream, stream)
 
     def _raw_stream(self) -> IO[bytes]:
         """The body for ``wsgi.input``. What is read there is missing in `stream`, which says so as under
@@ -368,7 +372,7 @@ class Request(RequestBase):
 
         raw = self.stream
         if self.content_length is not None:
-            self.stream = cast(IO[bytes], LimitedStream(raw, self.content_length))
+            self.stream = cast(RequestStream, LimitedStream(raw, self.content_length))
         return raw
 
     def _wsgi_stream(self) -> IO[bytes]:
@@ -389,7 +393,15 @@ class Request(RequestBase):
                 _mimetypes[raw] = mimetype
         return mimetype
 
-    def get_data(  # type: ignore[override]
+    @overload
+    def get_data(
+        self, cache: bool = True, as_text: Literal[False] = False, parse_form_data: bool = False
+    ) -> bytes: ...
+    @overload
+    def get_data(
+        self, cache: bool = True, as_text: Literal[True] = ..., parse_form_data: bool = False
+    ) -> str: ...
+    def get_data(
         self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False
     ) -> bytes | str:
         """The body.

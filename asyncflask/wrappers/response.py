@@ -21,7 +21,7 @@ from ..concurrency import active_walk, current_walk, inner_walk, outside
 from ..concurrency.ending import Ending
 from ..concurrency.pool import shared_pool
 from ..environ import environ_from_scope
-from ..globals import _cv_app, current_app
+from ..globals import _cv_app
 from ..helpers import CONTROLS
 from ..lazy import lazy
 from ..typing import Message, Receive, Scope, Send
@@ -43,6 +43,8 @@ class Response(ResponseBase):
     _asks_questions = False
     _has_own_headers = False
     _has_own_close = False
+    #: Whether the headers of a stream are sent before its first chunk is there.
+    _starts_at_once = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -122,8 +124,8 @@ class Response(ResponseBase):
     @property
     def max_cookie_size(self) -> int:  # type: ignore[override]
         """``MAX_COOKIE_SIZE`` of the configuration: a larger cookie gives a warning."""
-        app = current_app
-        return app.config["MAX_COOKIE_SIZE"] if app else super().max_cookie_size
+        ctx = _cv_app.get(None)
+        return super().max_cookie_size if ctx is None else ctx.app.config["MAX_COOKIE_SIZE"]
 
     @property
     def is_async_stream(self) -> bool:
@@ -160,42 +162,52 @@ class Response(ResponseBase):
             for message in messages:
                 await send(message)
             return
-        parts: Any = self.response
-        status = self._status_code
-        if type(parts) is not list and active_walk() is None:
+        if type(self.response) is not list and active_walk() is None:
             # Around the application rather than inside of it: nobody else closes it.
             walk = inner_walk(shared_pool())
             walk.server_context = copy_context()
             await walk.run(self.send_and_close(scope, receive, send))
             return
+        start, body = self.start(scope)
+        if body is not None:
+            await send(start)
+            await send({"type": "http.response.body", "body": body})
+            return
+        without_body = self._is_without_body(scope)
+        late_start = None if without_body or self._starts_at_once else start
+        if late_start is None:
+            await send(start)
+        if not without_body:
+            if self.is_async_stream:
+                await self._send_async(late_start, send)
+            else:
+                await self._send_sync(late_start, send)
+        await send({"type": "http.response.body", "body": b""})
+
+    def start(self, scope: Scope) -> tuple[Message, bytes | None]:
+        """The message that starts the response, and the body if that is no stream."""
+        status = self._status_code
         if not 200 <= status < 600:
             check_status(status, self._status)
             if status >= 600:
                 _teach_uvicorn(status, self._status)
         start: dict[str, Any] = {"type": "http.response.start", "status": status}
         start["headers"] = self._prepared or self.asgi_headers(scope)
-        if "asyncflask.client" in scope:
-            # What does not go over the wire, for the test client: the reason and how names are written.
+        if "asyncflask.as_written" in scope:
+            # What does not go over the wire: the reason and how names are written.
             start["asyncflask.status"] = self.status
             start["asyncflask.names"] = [name for name, _ in self.headers]
-        without_body = scope["method"] == "HEAD" or status == 304 or status == 204 or status < 200
-        if type(parts) is list or type(parts) is tuple:
-            if without_body:
-                body = b""
-            elif len(parts) == 1 and type(parts[0]) is bytes:
-                body = parts[0]
-            else:
-                body = b"".join(self.iter_encoded())
-            await send(start)
-            await send({"type": "http.response.body", "body": body})
-            return
-        await send(start)
-        if not without_body:
-            if self.is_async_stream:
-                await self._send_async(send)
-            else:
-                await self._send_sync(send)
-        await send({"type": "http.response.body", "body": b""})
+        parts: Any = self.response
+        if type(parts) is not list and type(parts) is not tuple:
+            return start, None
+        if self._is_without_body(scope):
+            return start, b""
+        is_one = len(parts) == 1 and type(parts[0]) is bytes
+        return start, parts[0] if is_one else b"".join(self.iter_encoded())
+
+    def _is_without_body(self, scope: Scope) -> bool:
+        status = self._status_code
+        return scope["method"] == "HEAD" or status == 304 or status == 204 or status < 200
 
     async def send_and_close(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response from within a walk, and close it."""
@@ -208,10 +220,16 @@ class Response(ResponseBase):
         finally:
             await self.aclose()
 
-    async def _send_async(self, send: Send) -> None:
+    # As WSGI servers do: the first chunk is taken before anything is sent (PEP 3333, "The start_response()
+    # Callable"), so that what fails until then can be answered with an error.
+
+    async def _send_async(self, start: Message | None, send: Send) -> None:
         chunks = cast(AsyncIterator[Any], self.response)
         count = 0
         async for chunk in chunks:
+            if start is not None:
+                await send(start)
+                start = None
             body = chunk.encode() if isinstance(chunk, str) else chunk
             if body:
                 await send({"type": "http.response.body", "body": body, "more_body": True})
@@ -220,14 +238,20 @@ class Response(ResponseBase):
                 # Neither iterator nor server need ever wait, and then nobody else had a turn, nor were it
                 # noticed that the client has gone.
                 await asyncio.sleep(0)
+        if start is not None:
+            await send(start)
 
-    async def _send_sync(self, send: Send) -> None:
+    async def _send_sync(self, start: Message | None, send: Send) -> None:
         walk = current_walk()
+        await walk.to_thread()
         iterator = iter(cast(Iterable[Any], self.response))
         while True:
             await walk.to_thread()
             chunk = next(iterator, None)
             await walk.to_loop()
+            if start is not None:
+                await send(start)
+                start = None
             if chunk is None:
                 return
             body = chunk.encode() if isinstance(chunk, str) else chunk

@@ -45,6 +45,7 @@ def _same(response: Response) -> Response:
 
 def make_response(app: Application, rv: Any) -> Response:
     """See `Flask.make_response`."""
+    returned = rv
     status: Any = None
     headers: Any = None
     if isinstance(rv, tuple):
@@ -95,10 +96,7 @@ def make_response(app: Application, rv: Any) -> Response:
         elif callable(rv):
             rv = _response_of(app, rv)
         else:
-            raise TypeError(
-                f"The view function for {request.endpoint!r} did not return a valid response: it was a"
-                f" {type(rv).__name__}. {_ALLOWED}"
-            )
+            raise _no_response(returned, rv)
     if status is not None:
         if isinstance(status, str | bytes | bytearray):
             rv.status = status
@@ -109,6 +107,16 @@ def make_response(app: Application, rv: Any) -> Response:
     if headers:
         rv.headers.update(headers)
     return cast(Response, rv)
+
+
+def _no_response(returned: Any, body: Any) -> TypeError:
+    from ..mistakes.returned import instead_of  # errors
+
+    hint = instead_of(returned) or instead_of(body)
+    return TypeError(
+        f"The view function for {request.endpoint!r} did not return a valid response: it was a"
+        f" {type(body).__name__}. {_ALLOWED}{' ' * bool(hint)}{hint}"
+    )
 
 
 def _response_of(flask: Application, app: Callable[..., Any]) -> Response:
@@ -130,7 +138,7 @@ def _response_of(flask: Application, app: Callable[..., Any]) -> Response:
     except TypeError as error:
         raise TypeError(
             f"The view function for {request.endpoint!r} did not return a valid response: {app!r} was"
-            f" called as a WSGI application and failed with {error}. {_ALLOWED}"
+            f" called as a WSGI application and failed with {error}. {_ALLOWED}{_class_hint(app)}"
         ).with_traceback(error.__traceback__) from None
 
 
@@ -158,6 +166,12 @@ def _response_of_error(app: Application, error: HTTPException) -> Response:
     if own._on_close or cls.close is not BaseResponse.close:
         made.call_on_close(own.close)
     return cast(Response, app.response_class.force_type(made))
+
+
+def _class_hint(app: Any) -> str:
+    from ..mistakes.returned import instead_of  # errors
+
+    return f" {instead_of(app)}" if isinstance(app, type) else ""
 
 
 def error_page(error: HTTPException) -> bytes | None:

@@ -63,8 +63,8 @@ def table(rows: list[list[str]], cases: int, seed: int) -> str:
             "",
             f"{cases:,} requests for each framework, seed {seed}; all want an answer. *Leads elsewhere*: a"
             " redirect to another host than the one asked for, or to none. *MiB*: after a hundredth of them,"
-            " and at the end. Flask's 5xx are for the most part gunicorn's own, for a Transfer-Encoding that it"
-            " does not know; a view of Starlette's has to catch what `request.json()` raises itself."
+            " and at the end. Flask's 5xx are for the most part gunicorn's own, for a Transfer-Encoding that"
+            " it does not know; a view of Starlette's has to catch what `request.json()` raises itself."
             f" {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {versions}.",
         ]
     )

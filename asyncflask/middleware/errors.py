@@ -166,7 +166,10 @@ async def handle_user_exception(app: Application, error: Exception) -> Any:
     if isinstance(error, ExceptionGroup):
         with leading(app, error, _cv_app.get().request.blueprints) as leader:
             return await _handle_single(app, leader)
-    return await _handle_single(app, error)
+    try:
+        return await _handle_single(app, error)
+    finally:
+        del error  # whose traceback refers to this frame
 
 
 async def _handle_single(app: Application, error: Exception) -> Any:

@@ -54,9 +54,7 @@ class UnhandledErrorMiddleware:
                 ctx._error = error
             if self.replaced is not None:
                 return await current_walk().call(self.replaced, error)
-            response = await answer_unhandled(ctx, error)
-            _drop_unsendable(self.flask, response)
-            return response
+            return _sendable(self.flask, await answer_unhandled(ctx, error))
 
 
 class ErrorHandlerMiddleware:
@@ -143,12 +141,13 @@ def _items(response: Any) -> list[tuple[str, str]]:
     return items
 
 
-def _drop_unsendable(app: Application, response: Any) -> None:
+def _sendable(app: Application, response: Any) -> Any:
     """An error page is sent without the headers that could not be."""
     for name, value in list(_items(response)):
         if not is_sendable(name, value):
             app.logger.error("The header %r of an error page is left out: %r cannot be sent", name, value)
             response.headers.remove(name)
+    return response
 
 
 def answer_error(app: Application, error: Exception) -> Awaitable[Any]:
@@ -167,7 +166,10 @@ async def handle_user_exception(app: Application, error: Exception) -> Any:
     if isinstance(error, ExceptionGroup):
         with leading(app, error, _cv_app.get().request.blueprints) as leader:
             return await _handle_single(app, leader)
-    return await _handle_single(app, error)
+    try:
+        return await _handle_single(app, error)
+    finally:
+        del error  # whose traceback refers to this frame
 
 
 async def _handle_single(app: Application, error: Exception) -> Any:

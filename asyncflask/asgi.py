@@ -10,13 +10,14 @@ from functools import partial
 from inspect import isasyncgenfunction
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from starlette.datastructures import URLPath
+from starlette.datastructures import State, URLPath
 
 from .background import BackgroundTasks
 from .concurrency import is_async
 from .concurrency.in_worker import sync_to_async
 from .concurrency.pool import WorkerPool
 from .concurrency.waiting import async_to_sync, call_from_sync
+from .draining import UnderWay
 from .entry import outermost_wsgi_app
 from .lazy import lazy
 from .lifespan import check_generator, lent, serving
@@ -70,7 +71,12 @@ class ASGIApplication(Scaffold):
         self.before_serving_funcs: list[Callable[[], Any]] = []
         self.after_serving_funcs: list[Callable[[], Any]] = []
         self.while_serving_gens: list[Callable[[], Any]] = []
+        self.under_way = UnderWay()
         self.background_tasks = BackgroundTasks(self._application)
+        #: A place for what libraries for Starlette keep in an application.
+        self.state = State()
+        #: The error handlers in Starlette's form, see `add_exception_handler`.
+        self.exception_handlers: dict[int | type[Exception], Callable[..., Any]] = {}
         #: Set when the server begins to end, for streams and tasks that end by themselves then: with the
         #: signal that it ends at, or with the end of the lifespan. Each start has one of its own.
         self.shutdown_event = asyncio.Event()
@@ -118,6 +124,55 @@ class ASGIApplication(Scaffold):
     def routes(self) -> list[BaseRoute]:
         """The rules in the form of Starlette's routes, for middleware that looks there."""
         return self.router.routes
+
+    @setupmethod
+    def add_route(
+        self,
+        path: str,
+        route: Callable[..., Any],
+        methods: Iterable[str] | None = None,
+        name: str | None = None,
+        include_in_schema: bool = True,
+    ) -> None:
+        """Register a view in Starlette's form, as libraries for it do; `add_url_rule` is Flask's.
+
+        :param path: with variables as ``/item/{number:int}``.
+        :param route: a function, sync or async, of a ``starlette.requests.Request`` that returns a Starlette
+            response, or a class of endpoints.
+        :param methods: GET and HEAD unless given; for a class, all that it has.
+        :param name: the endpoint, the name of the function unless given.
+        :param include_in_schema: of no effect.
+        """
+        from .endpoints import add_endpoint  # few have any
+
+        add_endpoint(self._application, path, route, methods, name)
+
+    @setupmethod
+    def add_websocket_route(self, path: str, route: Callable[..., Any], name: str | None = None) -> None:
+        """Register a websocket's view in Starlette's form; `websocket` is the framework's own.
+
+        :param path: with variables as ``/room/{name}``.
+        :param route: an async function of a ``starlette.websockets.WebSocket``, or a class of endpoints.
+        :param name: the endpoint, the name of the function unless given.
+        """
+        from .endpoints import add_websocket_endpoint  # few have any
+
+        add_websocket_endpoint(self._application, path, route, name)
+
+    @setupmethod
+    def add_exception_handler(
+        self, exc_class_or_status_code: int | type[Exception], handler: Callable[..., Any]
+    ) -> None:
+        """Register an error handler in Starlette's form; `register_error_handler` is Flask's.
+
+        :param exc_class_or_status_code: what it is for.
+        :param handler: a function, sync or async, of a ``starlette.requests.Request`` and the exception that
+            returns a Starlette response. It is in `exception_handlers`, where libraries look.
+        """
+        from .endpoints import as_error_handler  # few have any
+
+        self.register_error_handler(exc_class_or_status_code, as_error_handler(handler))
+        self.exception_handlers[exc_class_or_status_code] = handler
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         """The path of an endpoint below the application, see `Router.url_path_for`."""

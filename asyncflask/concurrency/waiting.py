@@ -104,8 +104,8 @@ def _step_on_loop(coroutine: Coroutine[Any, Any, T], walk: Walk | None = None) -
     raise RuntimeError(
         f"{getattr(coroutine, '__qualname__', coroutine)!r} has to wait for something, but it was called by"
         " sync code on the event loop, which cannot wait. Use the asynchronous form there ('await"
-        " render_template_async(...)', 'async with app.app_context():'), or make the function that"
-        " leads here a plain 'def'."
+        " render_template_async(...)', 'await open_session()', 'async with app.app_context():'), or make the"
+        " function that leads here a plain 'def'."
     )
 
 

@@ -19,6 +19,7 @@ from ..signals import got_request_exception
 from ..typing import Receive, Scope, Send
 from ..wrappers.headers import check_values, is_sendable
 from .finalize import finalize_request
+from .groups import leading
 from .layer import SENT, Layer, Route, overridden
 from .signals import emit
 
@@ -138,12 +139,13 @@ async def answer_unhandled(ctx: Any, error: Exception) -> Any:
 def _items(response: Any) -> list[tuple[str, str]]:
     if not isinstance(response.headers, Headers):
         response.headers = Headers(response.headers)  # somebody has put a dict there
-    return list(response.headers)
+    items: list[tuple[str, str]] = response.headers._list
+    return items
 
 
 def _drop_unsendable(app: Application, response: Any) -> None:
     """An error page is sent without the headers that could not be."""
-    for name, value in _items(response):
+    for name, value in list(_items(response)):
         if not is_sendable(name, value):
             app.logger.error("The header %r of an error page is left out: %r cannot be sent", name, value)
             response.headers.remove(name)
@@ -158,8 +160,17 @@ def answer_error(app: Application, error: Exception) -> Awaitable[Any]:
 async def handle_user_exception(app: Application, error: Exception) -> Any:
     """What a handler returned for the exception, or the exception itself if it is an HTTP one.
 
+    For a group of exceptions it is what `groups.leading` finds in it that counts.
+
     :raises: the exception, when nobody takes it.
     """
+    if isinstance(error, ExceptionGroup):
+        with leading(app, error, _cv_app.get().request.blueprints) as leader:
+            return await _handle_single(app, leader)
+    return await _handle_single(app, error)
+
+
+async def _handle_single(app: Application, error: Exception) -> Any:
     if isinstance(error, HTTPException):
         if isinstance(error, BadRequestKeyError) and (app.debug or app.config["TRAP_BAD_REQUEST_ERRORS"]):
             error.show_exception = True
@@ -170,7 +181,7 @@ async def handle_user_exception(app: Application, error: Exception) -> Any:
     if handler is not None:
         return await _handled(handler, error)
     if isinstance(error, StarletteHTTPException):
-        return await handle_user_exception(app, _from_starlette(error))
+        return await _handle_single(app, _from_starlette(error))
     try:
         raise error
     finally:

@@ -82,8 +82,14 @@ class Router(StarletteRouter):
 
     @property
     def routes(self) -> list[BaseRoute]:
-        """The rules in the form of Starlette's routes, for middleware that looks there."""
-        return [rule.route for rule in self.flask.url_map.iter_rules() if isinstance(rule, Rule)]
+        """The rules in the form of Starlette's routes, for those who look there; then what is mounted."""
+        routes: list[BaseRoute] = []
+        for rule in self.flask.url_map.iter_rules():
+            if isinstance(rule, Rule) and rule.mount is None:
+                route: Any = rule.route
+                route.views = self.flask.view_functions
+                routes.append(route)
+        return [*routes, *(mount.route for mount in self.flask.mounts)]
 
     @routes.setter
     def routes(self, routes: list[BaseRoute]) -> None:

@@ -222,6 +222,9 @@ class Flask(ASGIApplication):
     def _note_change(self, name: str) -> None:
         if name == "wsgi_app":
             self._layers = None
+        elif name == "url_map":
+            Map.adopt(self.url_map)
+            self.__dict__.pop("_url_builder", None)
         changed()
 
     # -- ASGI -----------------------------------------------------------------------------------

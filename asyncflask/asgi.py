@@ -17,6 +17,7 @@ from .concurrency import is_async
 from .concurrency.in_worker import sync_to_async
 from .concurrency.pool import WorkerPool
 from .concurrency.waiting import async_to_sync, call_from_sync
+from .draining import UnderWay
 from .entry import outermost_wsgi_app
 from .lazy import lazy
 from .lifespan import check_generator, lent, serving
@@ -70,6 +71,7 @@ class ASGIApplication(Scaffold):
         self.before_serving_funcs: list[Callable[[], Any]] = []
         self.after_serving_funcs: list[Callable[[], Any]] = []
         self.while_serving_gens: list[Callable[[], Any]] = []
+        self.under_way = UnderWay()
         self.background_tasks = BackgroundTasks(self._application)
         #: A place for what libraries for Starlette keep in an application.
         self.state = State()

@@ -292,6 +292,8 @@ DEFAULTS: Mapping[str, Any] = ImmutableDict(
         "WEBSOCKET_ORIGINS": None,
         # Seconds that a client may send nothing of a body.
         "BODY_TIMEOUT": 60.0,
+        # Seconds that requests may go on when the server ends.
+        "SHUTDOWN_TIMEOUT": 20.0,
         # Seconds that background tasks may go on when the server ends.
         "BACKGROUND_TASK_SHUTDOWN_TIMEOUT": 5.0,
         # The largest number of threads for sync callables.

@@ -203,7 +203,7 @@ class AppContext:
         if type(interface) is SecureCookieSessionInterface:
             session = interface.open_session(self.app, self.request)
         else:
-            session = self.app.ensure_sync(interface.open_session)(self.app, self.request)
+            session = self.app.call_from_sync(interface.open_session, self.app, self.request)
         if session is None:
             session = interface.make_null_session(self.app)
         self._session = session
@@ -243,7 +243,7 @@ class AppContext:
         if self._is_announced(is_first) and appcontext_pushed.receivers:
             appcontext_pushed.send(self.app, _async_wrapper=self.app.waiting)
         if self._has_own_request:
-            if self._session is None:
+            if self._session is None and not getattr(self.app.session_interface, "lazy", False):
                 # Before matching, so that converters can use it.
                 self.open_session()
             self.match_request()

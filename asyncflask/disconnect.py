@@ -37,16 +37,21 @@ class Connection:
         self._kept = 0
         self._taken = asyncio.Event()
         self._task = task or asyncio.current_task()
+        self._loop = asyncio.get_running_loop()
         self._is_cancelled = False
         #: Whether the client has gone.
         self.lost = False
+        #: Whether this side has ended it, since the server ends.
+        self.has_ended = False
+        #: Whether a response has begun.
+        self.has_begun = False
 
     def watch(self, context: Context | None) -> None:
         """Begin to look out for the client's leaving.
 
         :param context: the server's.
         """
-        self._watcher = asyncio.get_running_loop().create_task(self._watch(), context=context)
+        self._watcher = self._loop.create_task(self._watch(), context=context)
 
     async def _watch(self) -> None:
         while True:
@@ -70,6 +75,12 @@ class Connection:
         self.lost = True
         self.cancel()
 
+    def end(self) -> None:
+        """The server ends: let the response end here."""
+        if self.has_begun and not self.lost:
+            self.has_ended = True
+            self.cancel()
+
     def cancel(self) -> None:
         """Cancel what is under way, once."""
         if not self._is_cancelled:
@@ -88,6 +99,7 @@ class Connection:
         """The `send` for the response."""
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             self.stop()  # once the response is complete, servers say that the client has gone
+        self.has_begun = True
         await outside(partial(self._send, message))
 
     def stop(self) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Response as BaseResponse
 
+    from .sessions import SessionMixin
     from .wrappers import Response
 
 P = ParamSpec("P")
@@ -181,6 +182,22 @@ def flash(message: str, category: str = "message") -> None:
     session["_flashes"] = [*session.get("_flashes", ()), (category, message)]
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     message_flashed.send(app, _async_wrapper=app.waiting, message=message, category=category)
+
+
+async def open_session() -> SessionMixin:
+    """The session, opened if nobody has used it yet.
+
+    For a task that a view has begun: it cannot wait where it says ``session["x"]``. Only session interfaces
+    that are ``lazy`` and wait for a store need it.
+    """
+    ctx = request_ctx
+    if ctx._session is None:
+        interface = ctx.app.session_interface
+        opened = await ctx.app.ensure_async(interface.open_session)(ctx.app, ctx.request)
+        if ctx._session is None:  # or another task was quicker
+            ctx._session = interface.make_null_session(ctx.app) if opened is None else opened
+    session: SessionMixin = ctx.session
+    return session
 
 
 def get_flashed_messages(

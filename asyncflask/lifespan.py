@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .concurrency.in_worker import run_in_worker
 from .concurrency.pool import WorkerPool
+from .draining import Drain, draining
 from .observed import changed
-from .shutdown import stopping_signals
 from .typing import ASGIApp, Message, Receive, Scope, Send
 from .variables import StartupVariables
 
@@ -35,9 +35,11 @@ async def serving(app: Application) -> AsyncIterator[Mapping[str, Any] | None]:
     """
     state: dict[str, Any] = {}
     before = copy_context()
-    app.shutdown_event = shutdown_event = asyncio.Event()  # the one before may be another loop's
+    app.shutdown_event = asyncio.Event()  # the one before may be another loop's
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(_stop_worker_pool, app)
+        drain = stack.enter_context(draining(app))
+        stack.push_async_callback(_stop_worker_pool, app, drain)
+        stack.callback(_be_ready, app)
         stack.push_async_callback(channels, app, "close")
         if app.config.get("CHANNELS_URL"):
             app.channels.prepare()
@@ -57,13 +59,13 @@ async def serving(app: Application) -> AsyncIterator[Mapping[str, Any] | None]:
             await _entered(stack, app, _generator(app, generator_function))
         stack.push_async_callback(app.background_tasks.finish)
         stack.push_async_callback(channels, app, "end")  # tasks that listen are not to be waited for
+        stack.push_async_callback(drain.finish)
         app._startup_variables = StartupVariables(before, copy_context()) or None
         changed()
         try:
-            with stopping_signals(shutdown_event.set):
-                yield state
+            yield state
         finally:
-            shutdown_event.set()
+            app.shutdown_event.set()
             app._startup_variables = None
             changed()
 
@@ -76,12 +78,19 @@ async def channels(app: Application, what: str) -> None:
         await getattr(there, what)()
 
 
-async def _stop_worker_pool(app: Application) -> None:
+def _be_ready(app: Application) -> None:
+    """For the next lifespan, which tests may begin."""
+    health: Any = app.extensions.get("health")
+    if getattr(health, "state", None) == "draining":
+        health.state = "ready"
+
+
+async def _stop_worker_pool(app: Application, drain: Drain) -> None:
     pool = app.__dict__.pop("worker_pool", None)
     if pool is not None:
         last = WorkerPool(1, f"{app.name}-shutdown")
         try:
-            await run_in_worker(last, pool.stop, True)
+            await run_in_worker(last, pool.stop, not drain.has_given_up)
         finally:
             last.stop()
 

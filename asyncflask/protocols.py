@@ -101,6 +101,9 @@ class Application(Owner, Protocol):
     def websocket_class(self) -> Any: ...
     @property
     def url_rule_class(self) -> Any: ...
+
+    under_way: Any
+
     @property
     def worker_pool(self) -> WorkerPool: ...
     @property

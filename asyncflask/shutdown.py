@@ -14,35 +14,69 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+#: Some servers set their handlers when the lifespan has begun; so many seconds after that they have.
+LATER = 0.5
+
 
 @contextmanager
 def stopping_signals(told: Callable[[], None]) -> Iterator[None]:
     """Inside of the block, have `told` called on the running loop when the server is told to end.
 
     A server's own handlers go on to work: they are called after. Those of a server that is not in the main
-    thread, or has none, stay as they are.
+    thread, or has none, stay as they are: where nobody handles a signal it ends the process, and a handler
+    would keep it from that.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     loop = asyncio.get_running_loop()
-    chained: dict[signal.Signals, tuple[Any, Any]] = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGINT):
-            previous = signal.getsignal(number)
-            if callable(previous):
-                handler = _first(loop, told, previous)
-                chained[number] = handler, previous
-                signal.signal(number, handler)
+    chains = [_Chain(number, loop, told) for number in (signal.SIGTERM, signal.SIGINT)]
+
+    def put_first() -> None:
+        for chain in chains:
+            chain.put_first()
+
+    put_first()
+    timers = [loop.call_soon(put_first), loop.call_later(LATER, put_first)]
     try:
         yield
     finally:
-        for number, (handler, previous) in chained.items():
-            if signal.getsignal(number) is handler:
-                signal.signal(number, previous)
+        for timer in timers:
+            timer.cancel()
+        for chain in chains:
+            chain.undo()
 
 
-def _first(loop: asyncio.AbstractEventLoop, told: Callable[[], None], then: Callable[..., Any]) -> Any:
-    def handle(number: int, frame: FrameType | None) -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(told)
-        then(number, frame)
+class _Chain:
+    """The handlers of a signal, with one of ours before each of the server's."""
 
-    return handle
+    def __init__(
+        self, number: signal.Signals, loop: asyncio.AbstractEventLoop, told: Callable[[], None]
+    ) -> None:
+        self._number = number
+        self._loop = loop
+        self._told: Callable[[], None] | None = told
+        self._handlers: list[tuple[Any, Any]] = []
+
+    def put_first(self) -> None:
+        """Have the handler that there is now called after ours."""
+        handler = signal.getsignal(self._number)
+        if callable(handler) and not any(handler is first for first, _ in self._handlers):
+            first = self._before(handler)
+            self._handlers.append((first, handler))
+            signal.signal(self._number, first)
+
+    def _before(self, then: Callable[..., Any]) -> Any:
+        def handle(number: int, frame: FrameType | None) -> None:
+            if self._told is not None and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._told)
+            then(number, frame)
+
+        return handle
+
+    def undo(self) -> None:
+        """Put back the server's handlers, unless somebody has put others there since."""
+        self._told = None
+        for first, handler in reversed(self._handlers):
+            if signal.getsignal(self._number) is first:
+                signal.signal(self._number, handler)

@@ -177,6 +177,8 @@ class EventSourceResponse(Response):
         self.headers.setdefault("X-Accel-Buffering", "no")
         self.ping = ping
 
+    _starts_at_once = True  # the browser is told that it is connected
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         """Send the events, and comments in between."""
         if self.ping is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,9 @@ from .wrappers.headers import check_values, raw_header
 
 #: Seconds that a view which takes its messages may go on with the last one when the client has gone.
 GRACE = 1.0
+
+#: The close code of a server that ends.
+GOING_AWAY = 1001
 
 #: What a message counts for besides its own size, towards how much is taken from the server ahead.
 _OVERHEAD = 256
@@ -55,6 +59,7 @@ class WebsocketConnection(Connection):
 
     _takes_messages = False
     _is_handed_over = False
+    _is_accepted = False
     _sent = 0
     _timer: asyncio.TimerHandle | None = None
     _goodbye: Message | None = None
@@ -70,6 +75,22 @@ class WebsocketConnection(Connection):
             self.cancel()
         else:
             self._timer = asyncio.get_running_loop().call_later(GRACE, self.cancel)
+
+    def end(self) -> None:
+        """The server ends. The view sees the client close with 1001, "going away" (RFC 6455 section 7.4.1),
+        and so does the client."""
+        if self._goodbye is not None:
+            return
+        self.stop()
+        message = {"type": "websocket.disconnect", "code": GOING_AWAY, "reason": ""}
+        self._messages.put_nowait(message)
+        self.lose(message)
+        if self._is_accepted:
+            self._closing = self._loop.create_task(self._say_going_away())
+
+    async def _say_going_away(self) -> None:
+        with suppress(Exception):  # the client may have gone at the same time
+            await outside(partial(self._send, {"type": "websocket.close", "code": GOING_AWAY, "reason": ""}))
 
     def weigh(self, message: Message) -> int:
         return len(message.get("bytes") or message.get("text") or b"") + _OVERHEAD
@@ -123,6 +144,7 @@ class WebsocketConnection(Connection):
         """
         try:
             await outside(partial(self._send, message))
+            self._is_accepted |= message["type"] == "websocket.accept"
         except (OSError, RuntimeError) as error:  # ASGI specification, "Send"; of daphne's, the latter
             if isinstance(error, RuntimeError) and (message["type"] != "websocket.send" or self._goodbye):
                 raise  # it says what is wrong with the message

@@ -90,7 +90,9 @@ class _PoolWorker(Worker):
                     pool._waking = False
                 if self.jobs.empty():
                     if pool.queue and pool._may_take(self):
-                        job, waited = pool._take()
+                        job, waited = pool.queue.take()
+                        # Should this job wait for something, the next one must not wait with it.
+                        pool._wake_one()
                         break
                     superfluous = not self.claims and pool._is_too_large()
                     if self.stopping or pool._stopped or superfluous:
@@ -256,12 +258,6 @@ class WorkerPool:
         worker.idle = False
         worker.woken = self._waking = True
         worker.jobs.put(_nothing)
-
-    def _take(self) -> tuple[Job, float]:
-        taken = self.queue.take()
-        # Should this job wait for something, the next one must not wait with it.
-        self._wake_one()
-        return taken
 
     def _hand_over(self, worker: Worker) -> None:
         """Give a waiting thread those jobs that it may be waiting for."""

@@ -104,8 +104,8 @@ def _step_on_loop(coroutine: Coroutine[Any, Any, T], walk: Walk | None = None) -
     raise RuntimeError(
         f"{getattr(coroutine, '__qualname__', coroutine)!r} has to wait for something, but it was called by"
         " sync code on the event loop, which cannot wait. Use the asynchronous form there ('await"
-        " render_template_async(...)', 'async with app.app_context():'), or make the function that"
-        " leads here a plain 'def'."
+        " render_template_async(...)', 'await open_session()', 'async with app.app_context():'), or make the"
+        " function that leads here a plain 'def'."
     )
 
 
@@ -220,11 +220,14 @@ class Wait:
         return True
 
     def result(self) -> Any:
-        """What the coroutine returned, or raised."""
+        """What the coroutine returned, or raised: once, an exception would be kept through its traceback."""
         if self._exit is not None:
             raise self._exit
-        assert self.task is not None
-        return _result_of(self.task.result)
+        task, self.task = self.task, None
+        try:
+            return None if task is None else _result_of(task.result)
+        finally:
+            del task
 
 
 def _wait_for(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None, walk: Walk | None = None) -> T:

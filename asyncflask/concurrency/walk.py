@@ -88,6 +88,10 @@ class Walk:
     afterwards: Sequence[Callable[[], None]] = ()
     #: Whether it has been cancelled while it was in its thread.
     is_cancelled = False
+    #: Whether something was thrown into it while it waited: it has been cancelled, in most cases.
+    was_interrupted = False
+    #: Whether nobody waits for its thread any more, see `given_up`.
+    is_given_up = False
     #: Whether its end has been reached.
     is_over = False
     #: Whether that was in its thread: the loop hears of it later.
@@ -95,6 +99,8 @@ class Walk:
     _is_abandoned = False
     #: Tasks that a sync callable of this walk is waiting for.
     blocked_on: AbstractSet[asyncio.Task[Any]] = frozenset()
+    # What it waits for on the loop, or has waited for last.
+    _asked: Any = None
     _claimed = False
     _thread: int | None = None
     _job_ended: Completion | None = None
@@ -220,7 +226,7 @@ class Walk:
         self.is_over = True
         self.task = None  # which refers to the coroutine, and that to the walk
         del self._context
-        if self._claimed:
+        if self._claimed and not self.is_given_up:
             self._claimed = False
             cast(Worker, self.worker).release()
 
@@ -237,6 +243,7 @@ class Walk:
             elif asked is not TO_LOOP:
                 if self.on_wait is not None:
                     self.begin_waiting()
+                self._asked = asked
                 try:
                     yield asked  # a future that user code waits for: the task's business
                 except GeneratorExit as closed:
@@ -244,6 +251,8 @@ class Walk:
                     raise
                 except BaseException as interruption:
                     error = interruption
+                    self.was_interrupted = True
+                self._asked = None
             try:
                 if error is None:
                     asked = step(send, None)
@@ -268,9 +277,12 @@ class Walk:
             self.in_thread = False
             return (_ASKED, TO_LOOP), no_thread
         cancelled = yield from self._thread_steps.wait(self._interrupt)
-        self.in_thread = False
         if patience is not None:
             patience.cancel()
+        if self.is_given_up:
+            raise asyncio.CancelledError("The server has ended.")
+        self.in_thread = False
+        self.was_interrupted |= cancelled is not None
         kind, value = outcome = self._outcome
         if kind is _RAISED:
             self._outcome = _NOTHING  # or the exception would hold itself through its traceback
@@ -301,6 +313,22 @@ class Walk:
             self._thread_steps.set()
         else:
             self.cancel_blocked()
+
+    def cancel(self) -> None:
+        """Cancel what it waits for now, if anything: as `asyncio.Task.cancel` does, but without its task."""
+        if self.in_thread:
+            self._thread_steps.cancel()
+        elif self._asked is not None:
+            self._asked.cancel()
+
+    def give_up(self) -> None:
+        """Wait no longer for the thread, nor for what `run_in_worker` runs in others."""
+        self.is_given_up = True
+        if self.in_thread:
+            self._thread_steps.set()
+        elif self._job_ended is not None:
+            self.jobs = frozenset()
+            self._job_ended.set()
 
     def claim_worker(self) -> None:
         """Make the calling thread the one that this walk comes back to, before it can take another job."""

@@ -139,12 +139,13 @@ async def answer_unhandled(ctx: Any, error: Exception) -> Any:
 def _items(response: Any) -> list[tuple[str, str]]:
     if not isinstance(response.headers, Headers):
         response.headers = Headers(response.headers)  # somebody has put a dict there
-    return list(response.headers)
+    items: list[tuple[str, str]] = response.headers._list
+    return items
 
 
 def _drop_unsendable(app: Application, response: Any) -> None:
     """An error page is sent without the headers that could not be."""
-    for name, value in _items(response):
+    for name, value in list(_items(response)):
         if not is_sendable(name, value):
             app.logger.error("The header %r of an error page is left out: %r cannot be sent", name, value)
             response.headers.remove(name)

@@ -59,6 +59,8 @@ class Teardown:
         ending = Ending(ctx._walk, isinstance(error, CancelledError))
         if ctx._walk.jobs:
             await ending.do(ctx._walk.settled)
+            if ctx._walk.is_given_up:
+                return
         if response is not None:
             await ending.do(response.aclose)
         if self.replaced is not None:

@@ -86,9 +86,16 @@ class LoopView:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         ctx: Any = _cv_app.get()
-        await (_inner_walk.get() or ctx._walk).to_loop()
-        value = self.view(**ctx.request.view_args)
+        walk = _inner_walk.get() or ctx._walk
+        await walk.to_loop()
+        arguments = ctx.request.view_args
+        value = await bridged(call(self.view, arguments)) if walk.is_bridged else self.view(**arguments)
         return await value if is_awaitable(value) else value
+
+
+async def call(view: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    """A sync view as a coroutine."""
+    return view(**arguments)
 
 
 class WebsocketView:

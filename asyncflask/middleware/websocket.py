@@ -20,7 +20,7 @@ from .layer import SENT
 from .origins import forbidden, is_foreign
 from .overload import is_refused, refusal
 from .router import Router
-from .sessions import save_session
+from .sessions import save_session, save_websocket_session
 from .signals import emit
 from .websocket_layers import NORMAL, POLICY_VIOLATION
 
@@ -45,7 +45,15 @@ class WebsocketMiddleware:
         context = leave_inner_walk() if nested else copy_context()
         walk = Walk(context, self.flask.worker_pool, lent_worker() if nested else None)
         walk.server_context = copy_context()
-        await walk.run(self.answer(walk, scope, receive, send))
+        under_way = self.flask.under_way
+        under_way.walks[walk] = scope
+        try:
+            await walk.run(self.answer(walk, scope, receive, send))
+        except CancelledError:
+            if not under_way.is_ending:
+                raise  # or the server would log a traceback at its end
+        finally:
+            del under_way.walks[walk]
 
     async def answer(self, walk: Walk, scope: Scope, receive: Receive, send: Send) -> None:
         """From the handshake to the end."""
@@ -72,6 +80,7 @@ class WebsocketMiddleware:
             message = await outside(receive)
             if message["type"] == "websocket.connect":  # or it has gone already
                 connection.watch(walk.server_context)
+                flask.under_way.endless.add(connection)
                 ctx._route = self.app.match(websocket, websocket=True)
                 if is_foreign(websocket, flask.config["WEBSOCKET_ORIGINS"]):
                     response = forbidden(flask, websocket)
@@ -88,9 +97,12 @@ class WebsocketMiddleware:
         finally:
             await walk.to_loop()
             connection.stop()
+            flask.under_way.endless.discard(connection)
             await connection.take_back_cancellation()
             gone = connection.lost or isinstance(error, WebsocketDisconnect)
             try:
+                if ctx._session is not None:
+                    error = await save_websocket_session(ctx, error)
                 await self.app.teardown_of(ctx).run(ctx, None, None if gone else error)
             finally:
                 await self._let_go(ctx, websocket)

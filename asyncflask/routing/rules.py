@@ -59,10 +59,21 @@ class IntegerConverter(WerkzeugIntegerConverter):
 class Map(WerkzeugMap):
     """The rules of an application, whose changes are noticed and counted."""
 
+    version = 0
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.version = 0
         super().__init__(*args, **kwargs)
         self.converters["int"] = IntegerConverter
+
+    @classmethod
+    def adopt(cls, url_map: WerkzeugMap) -> None:
+        """Let changes of another map of Werkzeug's be noticed from now on."""
+        if isinstance(url_map, cls):
+            return
+        kind = type(url_map)
+        url_map.__class__ = cls if kind is WerkzeugMap else type(kind.__name__, (cls, kind), {})
+        if url_map.converters.get("int") is WerkzeugIntegerConverter:
+            url_map.converters["int"] = IntegerConverter
 
     def add(self, rulefactory: Any) -> None:
         super().add(rulefactory)

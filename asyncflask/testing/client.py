@@ -107,6 +107,11 @@ class FlaskClient(Client):
             request = copy(first)
             request.environ = {**self.environ_base, **first.environ}
             return request
+        return self._request_from_builder_args(args, kwargs)
+
+    def _request_from_builder_args(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> BaseRequest:
+        """The request that `EnvironBuilder` makes of these arguments, with `environ_base`. Extensions know it
+        from Flask by this name."""
         kwargs["environ_base"] = {**self.environ_base, **kwargs.get("environ_base", {})}
         builder = EnvironBuilder(self.application, *args, **kwargs)
         try:

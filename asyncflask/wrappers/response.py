@@ -21,7 +21,7 @@ from ..concurrency import active_walk, current_walk, inner_walk, outside
 from ..concurrency.ending import Ending
 from ..concurrency.pool import shared_pool
 from ..environ import environ_from_scope
-from ..globals import _cv_app, current_app
+from ..globals import _cv_app
 from ..helpers import CONTROLS
 from ..lazy import lazy
 from ..typing import Message, Receive, Scope, Send
@@ -43,6 +43,8 @@ class Response(ResponseBase):
     _asks_questions = False
     _has_own_headers = False
     _has_own_close = False
+    #: Whether the headers of a stream are sent before its first chunk is there.
+    _starts_at_once = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -122,8 +124,8 @@ class Response(ResponseBase):
     @property
     def max_cookie_size(self) -> int:  # type: ignore[override]
         """``MAX_COOKIE_SIZE`` of the configuration: a larger cookie gives a warning."""
-        app = current_app
-        return app.config["MAX_COOKIE_SIZE"] if app else super().max_cookie_size
+        ctx = _cv_app.get(None)
+        return super().max_cookie_size if ctx is None else ctx.app.config["MAX_COOKIE_SIZE"]
 
     @property
     def is_async_stream(self) -> bool:
@@ -167,15 +169,19 @@ class Response(ResponseBase):
             await walk.run(self.send_and_close(scope, receive, send))
             return
         start, body = self.start(scope)
-        await send(start)
         if body is not None:
+            await send(start)
             await send({"type": "http.response.body", "body": body})
             return
-        if not self._is_without_body(scope):
+        without_body = self._is_without_body(scope)
+        late_start = None if without_body or self._starts_at_once else start
+        if late_start is None:
+            await send(start)
+        if not without_body:
             if self.is_async_stream:
-                await self._send_async(send)
+                await self._send_async(late_start, send)
             else:
-                await self._send_sync(send)
+                await self._send_sync(late_start, send)
         await send({"type": "http.response.body", "body": b""})
 
     def start(self, scope: Scope) -> tuple[Message, bytes | None]:
@@ -214,10 +220,16 @@ class Response(ResponseBase):
         finally:
             await self.aclose()
 
-    async def _send_async(self, send: Send) -> None:
+    # As WSGI servers do: the first chunk is taken before anything is sent (PEP 3333, "The start_response()
+    # Callable"), so that what fails until then can be answered with an error.
+
+    async def _send_async(self, start: Message | None, send: Send) -> None:
         chunks = cast(AsyncIterator[Any], self.response)
         count = 0
         async for chunk in chunks:
+            if start is not None:
+                await send(start)
+                start = None
             body = chunk.encode() if isinstance(chunk, str) else chunk
             if body:
                 await send({"type": "http.response.body", "body": body, "more_body": True})
@@ -226,14 +238,20 @@ class Response(ResponseBase):
                 # Neither iterator nor server need ever wait, and then nobody else had a turn, nor were it
                 # noticed that the client has gone.
                 await asyncio.sleep(0)
+        if start is not None:
+            await send(start)
 
-    async def _send_sync(self, send: Send) -> None:
+    async def _send_sync(self, start: Message | None, send: Send) -> None:
         walk = current_walk()
+        await walk.to_thread()
         iterator = iter(cast(Iterable[Any], self.response))
         while True:
             await walk.to_thread()
             chunk = next(iterator, None)
             await walk.to_loop()
+            if start is not None:
+                await send(start)
+                start = None
             if chunk is None:
                 return
             body = chunk.encode() if isinstance(chunk, str) else chunk

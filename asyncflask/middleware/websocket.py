@@ -139,6 +139,8 @@ class WebsocketMiddleware:
         await save_session(self.flask, ctx, response)
         for cookie in response.headers.getlist("Set-Cookie"):
             headers.add("Set-Cookie", cookie)
+        if not hasattr(self.flask.session_interface, "save_websocket_session"):
+            ctx._session.modified = False  # what is changed from here on is lost, and said to be
 
 
 async def refuse(websocket: Websocket, response: Response) -> None:

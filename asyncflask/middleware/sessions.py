@@ -131,7 +131,7 @@ async def save_websocket_session(ctx: Any, error: BaseException | None) -> BaseE
     """
     interface, session = ctx.app.session_interface, ctx._session
     save = getattr(interface, "save_websocket_session", None)
-    if save is None and ctx.request.accepted and getattr(session, "modified", False):
+    if not saves_websockets(interface) and ctx.request.accepted and getattr(session, "modified", False):
         _warn_of_lost_session(ctx)
     if save is None or is_plain(interface) or session is None or interface.is_null_session(session):
         return error
@@ -144,6 +144,12 @@ async def save_websocket_session(ctx: Any, error: BaseException | None) -> BaseE
             ctx.app.logger.error("The session of a websocket is not saved", exc_info=failure)
     ending.failures.clear()
     return error
+
+
+def saves_websockets(interface: Any) -> bool:
+    """Whether it can save a session at the end of a websocket: not where all of it is in the cookie."""
+    save = getattr(type(interface), "save_websocket_session", None)
+    return save not in (None, SessionInterface.save_websocket_session)
 
 
 def _warn_of_lost_session(ctx: Any) -> None:

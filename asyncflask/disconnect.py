@@ -25,17 +25,18 @@ class Connection:
 
     :param receive: the server's.
     :param send: the server's.
+    :param task: what is under way; the current one unless given.
     """
 
     _watcher: asyncio.Task[None] | None = None
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, receive: Receive, send: Send, task: asyncio.Task[Any] | None = None) -> None:
         self._receive = receive
         self._send = send
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
         self._kept = 0
         self._taken = asyncio.Event()
-        self._task = asyncio.current_task()
+        self._task = task or asyncio.current_task()
         self._loop = asyncio.get_running_loop()
         self._is_cancelled = False
         #: Whether the client has gone.
@@ -143,7 +144,8 @@ def watch_client(ctx: Any, walk: Walk) -> None:
     request = ctx.request
     if request._receive is None or not ctx.app.config["CANCEL_ON_DISCONNECT"]:
         return
-    connection = ctx._connection = Connection(request._receive, _nowhere)
+    connection = ctx._connection = Connection(request._receive, _nowhere, walk.task)
+    walk.gives_up = True
     if not request.has_body or request.body.complete:
         connection.watch(walk.server_context)
     else:
@@ -155,6 +157,7 @@ async def end_watch(ctx: Any) -> None:
     connection = ctx._connection
     if connection is not None:
         interruption = None
+        ctx._walk.gives_up = False
         try:
             await ctx._walk.to_loop()
         except asyncio.CancelledError as cancelled:
@@ -165,6 +168,7 @@ async def end_watch(ctx: Any) -> None:
         if ctx.request._opened_body is not None:
             ctx.request._opened_body.on_complete = None
         await connection.take_back_cancellation()
+        ctx._walk.is_cancelled = False
         if interruption is not None:
             raise interruption
 

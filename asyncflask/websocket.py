@@ -211,11 +211,12 @@ class Websocket(Request):
         headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
         subprotocol: str | None = None,
     ) -> None:
-        """Answer the handshake with yes.
+        """Answer the handshake with yes. Once it is accepted, also by a `receive` or a `send`, this does
+        nothing.
 
         :param headers: further headers of the answer; what has been changed in the session goes along.
         :param subprotocol: one of `requested_subprotocols`.
-        :raises RuntimeError: when it has been answered already.
+        :raises RuntimeError: when it was closed from this side.
         :raises ValueError: when the client does not speak that subprotocol; it would close. For headers that
             cannot be sent.
         """
@@ -226,11 +227,8 @@ class Websocket(Request):
             )
         async with self._accepting:
             self._check_open()
-            if self.accepted:
-                raise RuntimeError(
-                    "The websocket is accepted already, perhaps by a 'receive' or a 'send' before."
-                )
-            await self._accept(Headers(headers), subprotocol)
+            if not self.accepted:
+                await self._accept(Headers(headers), subprotocol)
 
     async def _accept(self, headers: Headers, subprotocol: str | None) -> None:
         if self._before_accept is not None:

@@ -160,6 +160,7 @@ class Wait:
             self._coroutines = (coroutine, *self._coroutines)
         self.task = self.loop.create_task(self._run(walk.run(coroutine)))
         if self._outer is not None:
+            self._outer.begin_waiting()
             self._outer.blocked_on |= {self.task}
             if self._outer.is_cancelled:
                 self.task.cancel()

@@ -20,7 +20,7 @@ from .layer import SENT
 from .origins import forbidden, is_foreign
 from .overload import is_refused, refusal
 from .router import Router
-from .sessions import save_session, save_websocket_session
+from .sessions import save_session, save_websocket_session, saves_websockets
 from .signals import emit
 from .websocket_layers import NORMAL, POLICY_VIOLATION
 
@@ -139,6 +139,8 @@ class WebsocketMiddleware:
         await save_session(self.flask, ctx, response)
         for cookie in response.headers.getlist("Set-Cookie"):
             headers.add("Set-Cookie", cookie)
+        if not saves_websockets(self.flask.session_interface):
+            ctx._session.modified = False  # what is changed from here on is lost, and said to be
 
 
 async def refuse(websocket: Websocket, response: Response) -> None:

@@ -64,9 +64,11 @@ class AfterWebsocketMiddleware:
         return await self.process(ctx, response)
 
     async def process(self, ctx: Any, response: Any) -> Any:
-        """The response after the `after_websocket` functions, which get None where there is none."""
+        """The response after the `after_this_websocket` and `after_websocket` functions, which get None where
+        there is none."""
         response = None if response is SENT else response
-        for func, _ in ctx._route.after_functions:
+        functions = [func for func, _ in ctx._route.after_functions]
+        for func in (*ctx._after_request_functions, *functions):
             response = await current_walk().call(func, response)
         return SENT if response is None else response
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..protocols import Application
 
-_NO_ASYNCIO = (
-    "asyncflask runs on asyncio, and there is no event loop of asyncio here. With hypercorn leave out"
-    " '-k trio' ('--worker-class trio'); with anyio in tests choose its backend 'asyncio'."
+ASYNCIO_ONLY = (
+    "asyncflask runs on asyncio, and there is no asyncio event loop here. Start the server with its asyncio"
+    " worker: hypercorn without '-k trio'; with anyio in tests choose its backend 'asyncio'."
 )
 
 
@@ -23,7 +23,7 @@ def check_setup(app: Application) -> None:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        raise RuntimeError(_NO_ASYNCIO) from None
+        raise RuntimeError(ASYNCIO_ONLY) from None
     flask = sys.modules.get("flask")
     if flask is not None and flask.__name__ == "flask":  # not an alias
         from .flask_beside import warning  # Flask itself

@@ -13,9 +13,7 @@ import click
 
 from .terminal import say
 
-DEVELOPMENT = (
-    "WARNING: This is a development server. In production there is '--workers', or another server."
-)
+DEVELOPMENT = "WARNING: This is a development server. In production there is '--workers', or another server."
 
 
 def listen(host: str, port: int) -> socket.socket:

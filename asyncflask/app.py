@@ -246,7 +246,7 @@ class Flask(ASGIApplication):
     async def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What `__call__` calls, to be wrapped by ASGI middleware without losing the application:
         ``app.asgi_app = Middleware(app.asgi_app)``."""
-        if not is_running_loop():
+        if not is_running_loop() and "asyncflask.wsgi" not in scope:  # there a thread takes its steps
             await refuse_other_loops(scope, receive, send)
         layers = self._layers or self._build_layers()
         scope["app"] = self

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, cast
 from .concurrency.in_worker import run_in_worker
 from .concurrency.pool import WorkerPool
 from .draining import Drain, draining
-from .mistakes.setup import ASYNCIO_ONLY
 from .observed import changed
 from .typing import ASGIApp, Message, Receive, Scope, Send
 from .variables import StartupVariables
@@ -133,8 +132,14 @@ async def refuse_other_loops(scope: Scope, receive: Receive, send: Send) -> None
     """
     if scope["type"] == "lifespan":
         await receive()
-        await send({"type": "lifespan.startup.failed", "message": ASYNCIO_ONLY})
-    raise RuntimeError(ASYNCIO_ONLY)
+        await send({"type": "lifespan.startup.failed", "message": _ASYNCIO_ONLY})
+    raise RuntimeError(_ASYNCIO_ONLY)
+
+
+_ASYNCIO_ONLY = (
+    "asyncflask runs on asyncio, and there is no asyncio event loop here. Start the server with its asyncio"
+    " worker: hypercorn without '-k trio'; with anyio in tests choose its backend 'asyncio'."
+)
 
 
 async def _entered(stack: AsyncExitStack, app: Application, manager: Any) -> Any:

@@ -250,7 +250,7 @@ class Flask(ASGIApplication):
         ``app.asgi_app = Middleware(app.asgi_app)``."""
         if not is_running_loop() and "asyncflask.wsgi" not in scope:  # which may begin without one
             await refuse_other_loops(scope, receive, send)
-        layers = self._layers or self.build_layers()
+        layers = self._layers or self._build_layers()
         scope["app"] = self
         if self.config["DEBUG"]:
             from .middleware.debug import debug_layer  # debug mode
@@ -274,7 +274,7 @@ class Flask(ASGIApplication):
     def _call_asgi(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         return _ASGI_CALL(self, scope, receive, send)
 
-    def build_layers(self) -> ASGIApp:
+    def _build_layers(self) -> ASGIApp:
         """What a request goes through, from the outside in: user middleware, that for WSGI, the context, the
         router."""
         if any(owner._has_template_folder() for owner in (self, *self.iter_blueprints())):

@@ -247,7 +247,7 @@ class AppContext:
             self._settle(_cv_app.get(None))
         self._cv_tokens.append(_cv_app.set(self))
         if self._is_announced(is_first) and appcontext_pushed.receivers:
-            appcontext_pushed.send(self.app, _async_wrapper=self.app.waiting)
+            appcontext_pushed.send(self.app, _async_wrapper=self.app._call_waiting)
         if self._has_own_request:
             if self._session is None and not getattr(self.app.session_interface, "lazy", False):
                 # Before matching, so that converters can use it.
@@ -307,7 +307,7 @@ class AppContext:
         finally:
             self._reset()
         if is_announced and appcontext_popped.receivers:
-            appcontext_popped.send(self.app, _async_wrapper=self.app.waiting)
+            appcontext_popped.send(self.app, _async_wrapper=self.app._call_waiting)
 
     async def _pop_async(self, exc: BaseException | None) -> None:
         is_last = len(self._cv_tokens) == 1 and not self._held
@@ -328,10 +328,10 @@ class AppContext:
         finally:
             self._reset()
         if is_announced and appcontext_popped.receivers:
-            appcontext_popped.send(self.app, _async_wrapper=self.app.waiting)
+            appcontext_popped.send(self.app, _async_wrapper=self.app._call_waiting)
 
     def _close_request(self) -> None:
-        if self.request.has_something_to_close():
+        if self.request._has_something_to_close():
             self.request.close()
         if "environ" in self.request.__dict__:
             self.request.environ["werkzeug.request"] = None  # a reference cycle

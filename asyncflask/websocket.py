@@ -295,7 +295,7 @@ class Websocket(Request):
         provider = current_app.json
         await self.send(provider.dumps(provider._prepare_response_obj(args, kwargs)))
 
-    def has_something_to_close(self) -> bool:
+    def _has_something_to_close(self) -> bool:
         return False
 
     async def close(self, code: int = 1000, reason: str = "") -> None:  # type: ignore[override]

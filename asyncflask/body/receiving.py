@@ -249,7 +249,7 @@ class Body:
             self._allow()
         if self.complete or self.refused is not None or self.is_announced_too_large():
             return
-        as_form = as_form and self._request.has_plain_form()
+        as_form = as_form and self._request._has_plain_form()
         taken = 0
         try:
             while not self.complete and (chunk := await self.next_chunk()):

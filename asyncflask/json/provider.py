@@ -262,7 +262,7 @@ class DefaultJSONProvider(JSONProvider):
 
     def response_of(self, obj: Any) -> Response:
         """The response with one value."""
-        response: Response = self._app.response_class.of(
+        response: Response = self._app.response_class._of(
             self.response_body(obj), _content_type(self.mimetype)
         )
         return response

@@ -165,8 +165,8 @@ class Router(StarletteRouter):
             scope["endpoint"] = stack.view
             scope["route"] = stack.starlette_route
             if stack.takes_body:
-                request.streams_body = stack.streams_body
-                request.passes_body_on = stack.passes_body_on
+                request._streams_body = stack.streams_body
+                request._passes_body_on = stack.passes_body_on
         return stack
 
     async def _match_with_werkzeug(self, ctx: Any) -> None:

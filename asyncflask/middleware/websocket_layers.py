@@ -199,4 +199,4 @@ class _Handover:
         response = await process(self._ctx, started_response(self._ctx.app, message))
         if response is SENT:
             return message
-        return {**message, "status": response.status_code, "headers": response.asgi_headers()}
+        return {**message, "status": response.status_code, "headers": response._asgi_headers()}

@@ -71,18 +71,18 @@ class Response(ResponseBase):
         else:
             self._status, self._status_code = status, code
 
-    # What `of` leaves as it is.
+    # What `_of` leaves as it is.
     _status = "200 OK"
     _status_code = 200
     direct_passthrough = False
     _on_close: Sequence[Callable[[], Any]] = ()  # type: ignore[assignment]
-    #: The only header of a response made by `of`, for as long as nobody has asked for its headers.
+    #: The only header of a response made by `_of`, for as long as nobody has asked for its headers.
     _content_type: tuple[bytes, bytes] | None = None
-    #: What `prepare` has made.
+    #: What `_prepare` has made.
     _prepared: Sequence[tuple[bytes, bytes]] = ()
 
     @classmethod
-    def of(cls, body: bytes, content_type: str) -> Response:
+    def _of(cls, body: bytes, content_type: str) -> Response:
         """A response with status 200, as nearly every view wants it, without the questions of `__init__`.
 
         :param body: the body.
@@ -96,8 +96,8 @@ class Response(ResponseBase):
         return response
 
     @classmethod
-    def html(cls, text: str) -> Response:
-        """`of` for a view's text, for this class itself."""
+    def _html(cls, text: str) -> Response:
+        """`_of` for a view's text, for this class itself."""
         if cls.default_mimetype != "text/html":
             return cls(text)
         response = _new(cls)
@@ -128,12 +128,12 @@ class Response(ResponseBase):
         return super().max_cookie_size if ctx is None else ctx.app.config["MAX_COOKIE_SIZE"]
 
     @property
-    def is_async_stream(self) -> bool:
+    def _is_async_stream(self) -> bool:
         """Whether the body is an async iterator."""
         return hasattr(self.response, "__aiter__")
 
-    def messages(self, scope: Scope) -> tuple[Message, Message] | None:
-        """What is to be sent, if the response was made by `of` and left alone, as nearly every one is."""
+    def _messages(self, scope: Scope) -> tuple[Message, Message] | None:
+        """What is to be sent, if the response was made by `_of` and left alone, as nearly every one is."""
         content_type, parts, status = self._content_type, self.response, self._status_code
         if (
             content_type is None
@@ -157,7 +157,7 @@ class Response(ResponseBase):
         A sync iterator is stepped in the worker thread, an async one on the
         loop; either is closed at the end, also when the client goes away.
         """
-        messages = self.messages(scope)
+        messages = self._messages(scope)
         if messages is not None:
             for message in messages:
                 await send(message)
@@ -178,7 +178,7 @@ class Response(ResponseBase):
         if late_start is None:
             await send(start)
         if not without_body:
-            if self.is_async_stream:
+            if self._is_async_stream:
                 await self._send_async(late_start, send)
             else:
                 await self._send_sync(late_start, send)
@@ -192,7 +192,7 @@ class Response(ResponseBase):
             if status >= 600:
                 _teach_uvicorn(status, self._status)
         start: dict[str, Any] = {"type": "http.response.start", "status": status}
-        start["headers"] = self._prepared or self.asgi_headers(scope)
+        start["headers"] = self._prepared or self._asgi_headers(scope)
         if "asyncflask.as_written" in scope:
             # What does not go over the wire: the reason and how names are written.
             start["asyncflask.status"] = self.status
@@ -258,11 +258,11 @@ class Response(ResponseBase):
             if body:
                 await send({"type": "http.response.body", "body": body, "more_body": True})
 
-    def prepare(self, scope: Scope) -> None:
+    def _prepare(self, scope: Scope) -> None:
         """Make the headers now, to be sent later."""
-        self._prepared = self.asgi_headers(scope)
+        self._prepared = self._asgi_headers(scope)
 
-    def asgi_headers(self, scope: Scope | None = None) -> list[tuple[bytes, bytes]]:
+    def _asgi_headers(self, scope: Scope | None = None) -> list[tuple[bytes, bytes]]:
         """The headers as ASGI wants them, with those that follow from status and body.
 
         :param scope: of the request; the active one's unless given.
@@ -313,7 +313,7 @@ class Response(ResponseBase):
         _ = self.headers  # it is no longer one that has nothing but a body, see `messages`
         return func
 
-    def has_something_to_close(self) -> bool:
+    def _has_something_to_close(self) -> bool:
         return bool(self._on_close) or not self.is_sequence
 
     async def aclose(self) -> None:

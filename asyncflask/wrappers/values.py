@@ -33,7 +33,7 @@ def quick_conversions(app: Application) -> dict[type, Callable[[Any], Response]]
         return {}
     if cls is not Response or Response.default_mimetype != "text/html":
         return {cls: _same}
-    conversions: dict[type, Callable[[Any], Response]] = {Response: _same, str: Response.html}
+    conversions: dict[type, Callable[[Any], Response]] = {Response: _same, str: Response._html}
     if answers_as_default(app.json):
         conversions[dict] = conversions[list] = app.json.response_of
     return conversions
@@ -78,7 +78,7 @@ def make_response(app: Application, rv: Any) -> Response:
             and app.response_class is Response
             and Response.default_mimetype == "text/html"
         ):
-            rv = Response.of(rv.encode(), "text/html; charset=utf-8")
+            rv = Response._of(rv.encode(), "text/html; charset=utf-8")
         elif isinstance(rv, str | bytes | bytearray) or hasattr(rv, "__next__") or hasattr(rv, "__anext__"):
             rv = app.response_class(rv, status=status, headers=headers)
             status = headers = None
@@ -89,7 +89,7 @@ def make_response(app: Application, rv: Any) -> Response:
             if page is None:
                 rv = _response_of_error(app, rv)
             else:
-                error, rv = rv, Response.of(page, "text/html; charset=utf-8")
+                error, rv = rv, Response._of(page, "text/html; charset=utf-8")
                 rv.status_code = error.code
         elif isinstance(rv, BaseResponse):
             rv = app.response_class.force_type(rv, request.environ if _has_own_type(app) else None)

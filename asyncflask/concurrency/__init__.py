@@ -11,7 +11,7 @@
 from .callables import as_coroutine, is_async, is_awaitable
 from .completion import outlasted
 from .current import _inner_walk, active_walk, current_walk, inner_walk, leave_inner_walk, lent_worker
-from .outside import outside
+from .outside import in_context, outer_context, outside
 from .walk import ServedWalk, Walk
 
 __all__ = [
@@ -21,11 +21,13 @@ __all__ = [
     "active_walk",
     "as_coroutine",
     "current_walk",
+    "in_context",
     "inner_walk",
     "is_async",
     "is_awaitable",
     "leave_inner_walk",
     "lent_worker",
+    "outer_context",
     "outlasted",
     "outside",
 ]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from functools import lru_cache
 from inspect import isasyncgen
-from typing import Any, cast
+from typing import Any
 
 from werkzeug.datastructures import (
     Headers,
@@ -26,6 +25,7 @@ from ..helpers import CONTROLS
 from ..lazy import lazy
 from ..typing import Message, Receive, Scope, Send
 from .headers import is_out_of_range, raw_header, raw_names
+from .streaming import send_async, send_sync
 
 
 class Response(ResponseBase):
@@ -192,9 +192,9 @@ class Response(ResponseBase):
         await send(start)
         if not without_body:
             if self.is_async_stream:
-                await self._send_async(send)
+                await send_async(parts, send)
             else:
-                await self._send_sync(send)
+                await send_sync(parts, send)
         await send({"type": "http.response.body", "body": b""})
 
     async def send_and_close(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -207,32 +207,6 @@ class Response(ResponseBase):
             await self(scope, receive, send_outside)
         finally:
             await self.aclose()
-
-    async def _send_async(self, send: Send) -> None:
-        chunks = cast(AsyncIterator[Any], self.response)
-        count = 0
-        async for chunk in chunks:
-            body = chunk.encode() if isinstance(chunk, str) else chunk
-            if body:
-                await send({"type": "http.response.body", "body": body, "more_body": True})
-            count += 1
-            if count % 16 == 0:
-                # Neither iterator nor server need ever wait, and then nobody else had a turn, nor were it
-                # noticed that the client has gone.
-                await asyncio.sleep(0)
-
-    async def _send_sync(self, send: Send) -> None:
-        walk = current_walk()
-        iterator = iter(cast(Iterable[Any], self.response))
-        while True:
-            await walk.to_thread()
-            chunk = next(iterator, None)
-            await walk.to_loop()
-            if chunk is None:
-                return
-            body = chunk.encode() if isinstance(chunk, str) else chunk
-            if body:
-                await send({"type": "http.response.body", "body": body, "more_body": True})
 
     def prepare(self, scope: Scope) -> None:
         """Make the headers now, to be sent later."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Awaitable, Callable, Generator
 from contextvars import Context
-from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from .callables import as_coroutine
 from .current import active_walk
@@ -27,7 +26,7 @@ async def outside(make: Callable[[], Awaitable[T]]) -> T:
     if walk is None:
         return await make()
     context = await outer_context(walk)
-    return await make() if context is None else cast(T, await in_context(context, make))
+    return await (make() if context is None else in_context(context, make))
 
 
 async def outer_context(walk: Walk) -> Context | None:
@@ -45,13 +44,21 @@ def in_context(context: Context, func: Callable[..., Awaitable[T]], *args: Any) 
     """
     awaitable: Any = context.run(func, *args)
     steps = awaitable if type(awaitable) in _STEPPED else as_coroutine(awaitable)
-    step: Callable[[], Any] = partial(steps.send, None)
+    value: Any = None
+    error: BaseException | None = None
     while True:
         try:
-            asked = context.run(step)
+            if error is None:
+                asked = context.run(steps.send, value)
+            else:
+                try:
+                    asked = context.run(steps.throw, error)
+                finally:
+                    error = None  # whose traceback refers to this frame
         except StopIteration as end:
-            return cast(T, end.value)
+            result: T = end.value
+            return result
         try:
-            step = partial(steps.send, (yield asked))
-        except BaseException as error:
-            step = partial(steps.throw, error)
+            value = yield asked
+        except BaseException as interruption:
+            error = interruption

@@ -87,7 +87,7 @@ class Connection:
         """The `send` for the response."""
         if message.get("more_body", False):
             return self._send(message)  # only with the end of a response may a server begin the next request
-        if message["type"] == "http.response.body":
+        if message["type"] != "http.response.start":
             self.stop()  # once the response is complete, servers say that the client has gone
         return outside(partial(self._send, message))
 

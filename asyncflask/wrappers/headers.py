@@ -104,9 +104,12 @@ def valid_date(value: str | None) -> datetime | None:
 def is_out_of_range(value: str) -> bool:
     """Whether that would be a date if the calendar had it."""
     try:
-        return parse_date(value) != valid_date(value)
+        date = parse_date(value)
+        if date is not None:
+            date.astimezone(UTC)
     except OverflowError:
         return True
+    return False
 
 
 #: Header names as ASGI wants them, by how they were written.

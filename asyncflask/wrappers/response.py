@@ -24,6 +24,7 @@ from ..globals import _cv_app, current_app
 from ..helpers import CONTROLS
 from ..lazy import lazy
 from ..typing import Message, Receive, Scope, Send
+from .files import is_plain_file, send_file
 from .headers import is_out_of_range, raw_header, raw_names
 from .streaming import send_async, send_sync
 
@@ -193,6 +194,9 @@ class Response(ResponseBase):
         if not without_body:
             if self.is_async_stream:
                 await send_async(parts, send)
+            elif is_plain_file(parts):
+                if await send_file(self, scope, send):
+                    return
             else:
                 await send_sync(parts, send)
         await send({"type": "http.response.body", "body": b""})

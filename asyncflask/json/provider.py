@@ -258,13 +258,22 @@ class DefaultJSONProvider(JSONProvider):
 
     def response_body(self, obj: Any) -> bytes:
         """The body of `response`."""
-        if self.compact is False or (self.compact is None and self._app.config["DEBUG"]):
-            text = self.dumps(obj, indent=2)
-        elif type(self).dumps is DefaultJSONProvider.dumps and not self._is_patched:
+        if self._is_compact():
             text = self.dumps_compact(obj)
+        elif self.compact is False or (self.compact is None and self._app.config["DEBUG"]):
+            text = self.dumps(obj, indent=2)
         else:
             text = self.dumps(obj, **_COMPACT)
         return f"{text}\n".encode()
+
+    def _is_compact(self) -> bool:
+        """Whether `response` is written by `dumps_compact`, rather than with an indent or a `dumps` of the
+        user's."""
+        return (
+            (self.compact or (self.compact is None and not self._app.config["DEBUG"]))
+            and type(self).dumps is DefaultJSONProvider.dumps
+            and not self._is_patched
+        )
 
 
 def answers_as_default(provider: JSONProvider) -> TypeGuard[DefaultJSONProvider]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from werkzeug.routing import IntegerConverter as WerkzeugIntegerConverter
@@ -38,6 +38,20 @@ class Rule(WerkzeugRule):
     def route(self) -> RuleRoute:
         """The rule in the form that Starlette's routes have."""
         return RuleRoute(self)
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., Any]:
+        """The function that builds its URLs, compiled when the first is built: that takes nine tenths of the
+        time of adding a rule. Defaults are looked at here and now, since they may be wrong."""
+        compiled = super()._compile_builder
+        if self.defaults:
+            return compiled(append_unknown)
+
+        def build(rule: Any, /, **values: Any) -> Any:
+            built = compiled(append_unknown).__get__(rule, None)
+            setattr(rule, "_build_unknown" if append_unknown else "_build", built)
+            return built(**values)
+
+        return build
 
     def get_empty_kwargs(self) -> Mapping[str, Any]:
         return {**super().get_empty_kwargs(), "blocking": self.blocking, "stream": self.stream}

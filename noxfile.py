@@ -50,9 +50,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types of the package, strictly."""
+    """Check the types of the package, strictly, and what users' type checkers make of them."""
     install(session, "types")
     session.run("mypy", *session.posargs)
+    session.run("python", "-m", "tests.typing")
 
 
 @nox.session

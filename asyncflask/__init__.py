@@ -20,7 +20,6 @@ from .globals import current_app as current_app
 from .globals import g as g
 from .globals import request as request
 from .globals import session as session
-from .globals import websocket as websocket
 from .helpers import abort as abort
 from .helpers import flash as flash
 from .helpers import get_as_flask as _get_as_flask
@@ -49,6 +48,10 @@ from .websocket import Websocket as Websocket
 from .websocket import WebsocketDisconnect as WebsocketDisconnect
 from .wrappers import Request as Request
 from .wrappers import Response as Response
+
+# isort: split
+# After everything that imports the module of this name, or type checkers take it for the module.
+from .globals import websocket as websocket
 
 __version__ = _version
 

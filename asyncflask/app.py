@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
-import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, ValuesView
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, ValuesView
 from datetime import timedelta
-from functools import partial
-from inspect import isasyncgenfunction
 from logging import Logger
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast, overload
 from urllib.parse import quote
 
-from starlette.datastructures import URLPath
 from werkzeug.datastructures import ImmutableDict
 from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError, HTTPException, NotFound
-from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException
+from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException, WebsocketMismatch
 from werkzeug.utils import redirect as _wz_redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from . import observed
-from .asgi_only import NO_WSGI_APP, coroutine_function, require_asgi
-from .background import BackgroundTasks
-from .concurrency import inner_walk, is_async
-from .concurrency.in_worker import sync_to_async
-from .concurrency.pool import WorkerPool
-from .concurrency.waiting import async_to_sync, call_from_sync, run_sync
+from .asgi import ASGIApplication, Lifespan
+from .concurrency import inner_walk
+from .concurrency.loop_thread import is_running_loop
+from .concurrency.waiting import run_sync
 from .config import DEFAULTS, Config, ConfigAttribute
 from .config import make_timedelta as _make_timedelta
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, _default_template_ctx_processor
+from .entry import adopt_wsgi_call, coroutine_function
 from .error_handlers import find_error_handler
 from .globals import _active_request_ctx, current_app, g, request, request_context, request_ctx, session
 from .helpers import (
@@ -43,7 +37,7 @@ from .helpers import (
 )
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .lazy import imported, importing, lazy
-from .lifespan import check_generator, lent, serving
+from .lifespan import refuse_other_loops
 from .logging import create_logger
 from .middleware import errors
 from .middleware.context import ContextMiddleware
@@ -53,12 +47,13 @@ from .middleware.layer import Route, overridden
 from .middleware.router import Router
 from .middleware.teardown import do_teardown_appcontext, do_teardown_request
 from .middleware.view import dispatch_request
-from .mounting import Mount, make_mount
+from .mistakes.setup import check_setup
 from .observed import FunctionList, changed, setup_names
 from .routing import Map, Rule, UrlBuilder, build_url, create_url_adapter
 from .routing.adding import add_rule, add_static_rule
 from .routing.building import handle_build_error
-from .scaffold import LegacyAttribute, Scaffold, _endpoint_from_view_func, find_package, setupmethod
+from .routing.upgrade import UpgradeRequired
+from .scaffold import LegacyAttribute, _endpoint_from_view_func, find_package, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .signals import (
     appcontext_tearing_down,
@@ -67,7 +62,23 @@ from .signals import (
     request_started,
     request_tearing_down,
 )
-from .typing import ASGIApp, Receive, ResponseReturnValue, Scope, Send
+from .typing import (
+    ASGIApp,
+    Receive,
+    ResponseReturnValue,
+    RouteCallable,
+    Scope,
+    Send,
+    ShellContextProcessorCallable,
+    ShellContextProcessorT,
+    TeardownT,
+    TemplateFilterCallable,
+    TemplateFilterT,
+    TemplateGlobalCallable,
+    TemplateGlobalT,
+    TemplateTestCallable,
+    TemplateTestT,
+)
 from .websocket import Websocket
 from .wrappers import Request, Response
 from .wrappers.values import make_response
@@ -76,10 +87,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jinja2 import BaseLoader
-    from starlette.routing import BaseRoute
 
     from .blueprints import Blueprint
-    from .channels import Channels
     from .cli import AppGroup
     from .middleware.debug import DebugMiddleware
     from .templating import Environment
@@ -87,11 +96,10 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
-Lifespan = Callable[[Any], AbstractAsyncContextManager["Mapping[str, Any] | None"]]
 _sentinel: Any = object()
 
 
-class Flask(Scaffold):
+class Flask(ASGIApplication):
     """An application: Flask's, as an ASGI application.
 
     :param import_name: the name of the module, ``__name__``; resources are found next to it.
@@ -139,8 +147,6 @@ class Flask(Scaffold):
 
     # What is around the layers in debug mode.
     _debug_layer: DebugMiddleware | None = None
-    # The state that `lifespan` has left in an application that this one is mounted in.
-    _lent_state: Mapping[str, Any] | None = None
     # What signs sessions, and what it was made for; see `SecureCookieSessionInterface`.
     _signing_serializer: tuple[tuple[Any, ...], Any] | None = None
 
@@ -158,7 +164,7 @@ class Flask(Scaffold):
         root_path: str | None = None,
         lifespan: Lifespan | Callable[[Any], AsyncIterator[Any]] | None = None,
     ) -> None:
-        require_asgi(type(self), _ASGI_CALL)
+        adopt_wsgi_call(type(self), _ASGI_CALL)
         object.__setattr__(self, "__call__", coroutine_function(self))
         super().__init__(
             import_name=import_name,
@@ -166,6 +172,7 @@ class Flask(Scaffold):
             static_url_path=static_url_path,
             template_folder=template_folder,
             root_path=root_path,
+            lifespan=lifespan,
         )
         if instance_path is None:
             instance_path = self.auto_find_instance_path()
@@ -185,28 +192,19 @@ class Flask(Scaffold):
         #: Called with error, endpoint and values when a URL cannot be built; the first string is taken.
         self.url_build_error_handlers: list[Callable[[Exception, str, dict[str, Any]], Any]] = FunctionList()
         self.teardown_appcontext_funcs: list[Callable[..., Any]] = FunctionList()
-        self.shell_context_processors: list[Callable[[], dict[str, Any]]] = []
+        self.shell_context_processors: list[ShellContextProcessorCallable] = []
         #: Blueprints by the names that they are registered under.
         self.blueprints: dict[str, Blueprint] = {}
         #: What extensions keep for this application, by their names.
         self.extensions: dict[str, Any] = {}
         #: The rules, a `werkzeug.routing.Map`.
-        self.url_map: Any = self.url_map_class(host_matching=host_matching)
+        self.url_map: Map = self.url_map_class(host_matching=host_matching)
         self.subdomain_matching = subdomain_matching
         self.template_context_processors[None].append(_default_template_ctx_processor)
         self._got_first_request = False
-        self._layers: ASGIApp | None = None
         # The same, for `__call__`, while `asgi_app` has nothing more to do; and the setup that it is true in.
         self._direct: ASGIApp = cast(Any, None)
         self._direct_in: object = None
-        self._middleware: list[tuple[Callable[..., ASGIApp], tuple[Any, ...], dict[str, Any]]] = []
-        #: What is mounted, the longest path first.
-        self.mounts: list[Mount] = []
-        self.before_serving_funcs: list[Callable[[], Any]] = []
-        self.after_serving_funcs: list[Callable[[], Any]] = []
-        self.while_serving_gens: list[Callable[[], Any]] = []
-        self.background_tasks = BackgroundTasks(self)
-        self._lifespan = asynccontextmanager(lifespan) if isasyncgenfunction(lifespan) else lifespan
 
         if self.has_static_folder:
             add_static_rule(self, static_host, host_matching)
@@ -214,17 +212,32 @@ class Flask(Scaffold):
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name in _SETUP:
-            changed()
+            self._note_change(name)
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         if name in _SETUP:
-            changed()
+            self._note_change(name)
+
+    def _note_change(self, name: str) -> None:
+        if name == "wsgi_app":
+            self._layers = None
+        elif name == "url_map":
+            Map.adopt(self.url_map)
+            self.__dict__.pop("_url_builder", None)
+        changed()
 
     # -- ASGI -----------------------------------------------------------------------------------
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """The ASGI application; calls `asgi_app`."""
+    @overload
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]: ...
+    @overload
+    def __call__(self, scope: dict[str, Any], receive: Callable[..., Any]) -> Iterable[bytes]: ...
+    def __call__(self, scope: Any, receive: Any, send: Any = None) -> Any:
+        """The ASGI application; calls `asgi_app`. Called with ``(environ, start_response)`` it is a WSGI
+        application and calls `wsgi_app`."""
+        if send is None:
+            return self.wsgi_app(scope, receive)
         if self._direct_in is observed.setup and scope["type"] == "http":
             scope["app"] = self  # which is all that `asgi_app` would do
             return self._direct(scope, receive, send)
@@ -233,42 +246,44 @@ class Flask(Scaffold):
     async def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What `__call__` calls, to be wrapped by ASGI middleware without losing the application:
         ``app.asgi_app = Middleware(app.asgi_app)``."""
+        if not is_running_loop():
+            await refuse_other_loops(scope, receive, send)
         layers = self._layers or self.build_layers()
         scope["app"] = self
+        if self.config["DEBUG"]:
+            from .middleware.debug import debug_layer  # debug mode
+
+            layers = debug_layer(self, layers)
         if scope["type"] != "lifespan":
             if not self._got_first_request:
                 self._got_first_request = True
             if self._lent_state is not None:
                 scope["state"] = {**scope.get("state", {}), **self._lent_state}
+            if self._startup_variables is not None:
+                layers = self._startup_variables.around(layers)
             if (
                 not self.config["DEBUG"]
                 and self._lent_state is None
                 and self._replacement_of("asgi_app") is None
             ):
                 self._direct, self._direct_in = layers, observed.setup
-        if self.config["DEBUG"]:
-            from .middleware.debug import debug_layer  # debug mode
-
-            layers = debug_layer(self, layers)
         await layers(scope, receive, send)
 
-    @property
-    def wsgi_app(self) -> NoReturn:
-        """Not there: the application is an ASGI one.
-
-        :raises AttributeError: which says what to use.
-        """
-        raise AttributeError(NO_WSGI_APP)
-
-    @wsgi_app.setter
-    def wsgi_app(self, app: Any) -> NoReturn:
-        raise AttributeError(NO_WSGI_APP)
+    def _call_asgi(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return _ASGI_CALL(self, scope, receive, send)
 
     def build_layers(self) -> ASGIApp:
-        """What a request goes through, from the outside in: user middleware, the context, the router."""
+        """What a request goes through, from the outside in: user middleware, that for WSGI, the context, the
+        router."""
         if any(owner._has_template_folder() for owner in (self, *self.iter_blueprints())):
             from . import templating  # noqa: F401  # Jinja, now and not in the middle of a request
+        check_setup(self)
         app: ASGIApp = ContextMiddleware(self.router, self)
+        wsgi_app = self._outermost_wsgi_app()
+        if wsgi_app is not None:
+            from .middleware.wsgi import Entrance  # few have any
+
+            app = Entrance(app, self, wsgi_app)
         for cls, args, options in self._middleware:
             app = cls(app, *args, **options)
         self._layers = app
@@ -279,120 +294,12 @@ class Flask(Scaffold):
         """Starlette's router, for the rules of `url_map`."""
         return Router(self)
 
-    @setupmethod
-    def add_middleware(self, cls: Callable[..., ASGIApp], *args: Any, **options: Any) -> None:
-        """Put ASGI middleware around the application: the last added is the outermost.
-
-        It sees everything, the lifespan too. Unlike ``app.asgi_app = Middleware(app.asgi_app)``
-        it may be added before or after anything else.
-
-        :param cls: called with the application that it goes around.
-        :param args: further arguments for it, as are `options`.
-        """
-        self._middleware.append((cls, args, options))
-        self._layers = None
-        changed()
-
-    @setupmethod
-    def mount(self, path: str, app: ASGIApp, name: str | None = None) -> None:
-        """Hand what is below a path, and no rule is for, to another ASGI application.
-
-        Hooks and session are around it as around a view; it takes the body as it comes, and its
-        answer goes out as it comes. Its lifespan runs with this application's.
-
-        :param path: the path; "/" for everything that is left.
-        :param app: the application. For a WSGI application that is ``a2wsgi.WSGIMiddleware(wsgi_app)``.
-        :param name: the endpoint, for `url_for` with a ``path``; made from the path unless given.
-        :raises TypeError: when `app` is no ASGI application.
-        :raises ValueError: when `path` is no path, or taken.
-        """
-        mount = make_mount(self, path, app, name)
-        self.url_map.add(mount.rule)
-        self.view_functions[mount.rule.endpoint] = mount.view
-        self.mounts = sorted([*self.mounts, mount], key=lambda mount: len(mount.path), reverse=True)
-
-    @property
-    def routes(self) -> list[BaseRoute]:
-        """The rules in the form of Starlette's routes, for middleware that looks there."""
-        return self.router.routes
-
-    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """The path of an endpoint below the application, see `Router.url_path_for`."""
-        return self.router.url_path_for(name, **path_params)
-
     def _replacement_of(self, name: str) -> Callable[..., Any] | None:
         cls = type(self)
         if name not in self.__dict__ and (cls is Flask or getattr(cls, name) is getattr(Flask, name)):
             return None
         method: Callable[..., Any] = getattr(self, name)
         return None if getattr(method, "__func__", method) is getattr(Flask, name) else method
-
-    # -- from the server's start to its end -----------------------------------------------------
-
-    def lifespan_context(self, app: Any = None) -> AbstractAsyncContextManager[Mapping[str, Any] | None]:
-        """Everything to be done around serving; the router calls it."""
-        return serving(self)
-
-    @property
-    def lifespan(self) -> Lifespan:
-        """The lifespan, for an application that this one is mounted in:
-        ``Starlette(routes=[Mount("/app", app)], lifespan=app.lifespan)``. The state that it leaves is in
-        this application's requests, whatever the other one does with it."""
-        return partial(lent, self)
-
-    @property
-    def has_lifespan(self) -> bool:
-        """Whether anything is to be done when the server starts or ends."""
-        return bool(
-            self._lifespan or self.before_serving_funcs or self.after_serving_funcs or self.while_serving_gens
-        ) or bool(self.mounts or self.config.get("CHANNELS_URL"))
-
-    @setupmethod
-    def before_serving(self, f: F) -> F:
-        """Call `f` before the server takes requests, within an application context. What it raises stops
-        the server."""
-        self.before_serving_funcs.append(f)
-        return f
-
-    @setupmethod
-    def after_serving(self, f: F) -> F:
-        """Call `f` when the server takes no more requests, within an application context."""
-        self.after_serving_funcs.append(f)
-        return f
-
-    @setupmethod
-    def while_serving(self, f: F) -> F:
-        """Run the generator `f`, sync or async, up to its ``yield`` before the server takes requests, and
-        from there when it takes no more."""
-        check_generator(f)
-        self.while_serving_gens.append(f)
-        return f
-
-    def add_background_task(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        """Call a function once the response of the current request is sent, outside of a request at once.
-
-        It runs with an application context, a sync one in a worker thread; what it raises is logged.
-        The server waits for it at its end, for ``BACKGROUND_TASK_SHUTDOWN_TIMEOUT`` seconds.
-
-        :param func: the function, sync or async.
-        :param args: for it, as are `kwargs`.
-        """
-        self.background_tasks.add(partial(func, *args, **kwargs))
-
-    @lazy
-    def channels(self) -> Channels:
-        """What is published under a name goes to all who listen to it, see `asyncflask.channels`."""
-        from .channels import Channels  # few have any
-
-        # setdefault: all threads are to get the same.
-        return cast("Channels", self.__dict__.setdefault("channels", Channels(self)))
-
-    @lazy
-    def worker_pool(self) -> WorkerPool:
-        """The threads for sync callables: at most ``WORKER_THREADS``, joined when the server shuts down."""
-        pool = WorkerPool(self.config["WORKER_THREADS"], f"{self.name}-worker")
-        weakref.finalize(self, pool.stop)
-        return pool
 
     # -- names, configuration, resources --------------------------------------------------------
 
@@ -433,6 +340,7 @@ class Flask(Scaffold):
         return self._got_first_request
 
     def _check_setup_finished(self, f_name: str) -> None:
+        adopt_wsgi_call(type(self), _ASGI_CALL)  # instrumentation may be set up after the application is made
         if self._got_first_request:
             raise AssertionError(
                 f"The setup method '{f_name}' can no longer be called on the application. It has already"
@@ -490,7 +398,7 @@ class Flask(Scaffold):
         self,
         rule: str,
         endpoint: str | None = None,
-        view_func: Callable[..., Any] | None = None,
+        view_func: RouteCallable | None = None,
         provide_automatic_options: bool | None = None,
         **options: Any,
     ) -> None:
@@ -499,14 +407,14 @@ class Flask(Scaffold):
         add_rule(self, rule, endpoint, view_func, provide_automatic_options, options)
 
     @setupmethod
-    def teardown_appcontext(self, f: F) -> F:
+    def teardown_appcontext(self, f: TeardownT) -> TeardownT:
         """Call `f` whenever an application context ends, with the exception that nobody handled or
         None: at the end of each request and CLI command. The last registered is called first."""
         self.teardown_appcontext_funcs.append(f)
         return f
 
     @setupmethod
-    def shell_context_processor(self, f: F) -> F:
+    def shell_context_processor(self, f: ShellContextProcessorT) -> ShellContextProcessorT:
         """Add the dict that `f` returns to the names in the shell."""
         self.shell_context_processors.append(f)
         return f
@@ -519,32 +427,32 @@ class Flask(Scaffold):
         return context
 
     @setupmethod
-    def template_filter(self, name: str | None = None) -> Callable[[F], F]:
+    def template_filter(self, name: str | None = None) -> Callable[[TemplateFilterT], TemplateFilterT]:
         """Register the decorated function as a template filter, under its name unless another is given."""
         return self._register_with(self.add_template_filter, name)
 
     @setupmethod
-    def add_template_filter(self, f: Callable[..., Any], name: str | None = None) -> None:
+    def add_template_filter(self, f: TemplateFilterCallable, name: str | None = None) -> None:
         """Register a template filter, under the function's name unless another is given."""
         self.jinja_env.filters[name or f.__name__] = f
 
     @setupmethod
-    def template_test(self, name: str | None = None) -> Callable[[F], F]:
+    def template_test(self, name: str | None = None) -> Callable[[TemplateTestT], TemplateTestT]:
         """Register the decorated function as a template test, under its name unless another is given."""
         return self._register_with(self.add_template_test, name)
 
     @setupmethod
-    def add_template_test(self, f: Callable[..., Any], name: str | None = None) -> None:
+    def add_template_test(self, f: TemplateTestCallable, name: str | None = None) -> None:
         """Register a template test, under the function's name unless another is given."""
         self.jinja_env.tests[name or f.__name__] = f
 
     @setupmethod
-    def template_global(self, name: str | None = None) -> Callable[[F], F]:
+    def template_global(self, name: str | None = None) -> Callable[[TemplateGlobalT], TemplateGlobalT]:
         """Register the decorated function as a template global, under its name unless another is given."""
         return self._register_with(self.add_template_global, name)
 
     @setupmethod
-    def add_template_global(self, f: Callable[..., Any], name: str | None = None) -> None:
+    def add_template_global(self, f: TemplateGlobalCallable, name: str | None = None) -> None:
         """Register a global of templates, under the function's name unless another is given."""
         self.jinja_env.globals[name or f.__name__] = f
 
@@ -742,6 +650,17 @@ class Flask(Scaffold):
         exc = sys.exc_info()[1] if exc is _sentinel else exc
         self._run(do_teardown_appcontext(Route(self, None), exc))
 
+    async def async_teardown_request(self, exc: BaseException | None) -> None:
+        """`do_teardown_request`, from async code."""
+        await self._in_walk(do_teardown_request(self._request_ctx()._route, exc))
+
+    async def async_teardown_appcontext(self, exc: BaseException | None) -> None:
+        """`do_teardown_appcontext`, from async code."""
+        await self._in_walk(do_teardown_appcontext(Route(self, None), exc))
+
+    async def _in_walk(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        await inner_walk(self.worker_pool).run(coroutine)
+
     def _request_ctx(self) -> Any:
         """The context of the current request, with the stack of layers for it."""
         ctx: Any = _active_request_ctx()
@@ -757,11 +676,14 @@ class Flask(Scaffold):
         404 names the rules that come near."""
         error = request.routing_exception
         assert error is not None
-        if self.debug and type(error) is NotFound:
+        if isinstance(error, WebsocketMismatch) and request.scope["type"] == "http":
+            error = UpgradeRequired()
+            error.has_upgrades = request.scope.get("http_version", "1.1").startswith("1")
+        if type(error) is NotFound and self.debug:
             from .debug.near_rules import rule_not_found  # debug mode
 
             raise rule_not_found(self, request.path)
-        if self.debug and isinstance(error, RequestRedirect):
+        if isinstance(error, RequestRedirect) and self.debug:
             from .debughelpers import refuse_to_lose_form  # debug mode
 
             refuse_to_lose_form(request, error)
@@ -786,10 +708,12 @@ class Flask(Scaffold):
         ``TRAP_BAD_REQUEST_ERRORS`` for bad requests (in debug mode for missing keys, unless set)."""
         if self.config["TRAP_HTTP_EXCEPTIONS"]:
             return True
+        if not isinstance(e, BadRequest):
+            return False
         trap_bad_request = self.config["TRAP_BAD_REQUEST_ERRORS"]
         if trap_bad_request is None and isinstance(e, BadRequestKeyError) and self.debug:
             return True
-        return bool(trap_bad_request) and isinstance(e, BadRequest)
+        return bool(trap_bad_request)
 
     def should_ignore_error(self, error: BaseException | None) -> bool:
         """Whether teardown functions are not to be told of an exception."""
@@ -815,56 +739,6 @@ class Flask(Scaffold):
         :raises TypeError: for anything else.
         """
         return make_response(self, rv)
-
-    # -- sync and async -------------------------------------------------------------------------
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """A function to be called without ``await``: `func` itself, or, for an ``async def``, one that
-        waits for it, see `async_to_sync`."""
-        return self.async_to_sync(func) if is_async(func) else func
-
-    def async_to_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """A function that runs a coroutine function and waits for its result.
-
-        In a worker thread it runs on the server's loop. On the loop, which cannot
-        wait, the function returns the coroutine, to be awaited by who gets it.
-        """
-        return async_to_sync(func, self.worker_pool)
-
-    def sync_to_async(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """A coroutine function that runs the sync `func` in a worker thread, with the caller's context."""
-        return sync_to_async(func, self.worker_pool)
-
-    def ensure_async(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """A coroutine function: `func` itself, or, for a sync one, `sync_to_async` of it."""
-        return func if is_async(func) else self.sync_to_async(func)
-
-    def call_from_sync(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call a function of the user, sync or async, from sync code such as `render_template`.
-
-        :raises RuntimeError: on the event loop outside of a request, when the function is async and has to
-            wait.
-        """
-        return call_from_sync(self.worker_pool, func, *args, **kwargs)
-
-    def waiting(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """A function that calls `func` with `call_from_sync`; for the async receivers of signals."""
-
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return self.call_from_sync(func, *args, **kwargs)
-
-        return wrapper
-
-    async def async_teardown_request(self, exc: BaseException | None) -> None:
-        """`do_teardown_request`, from async code."""
-        await self._in_walk(do_teardown_request(self._request_ctx()._route, exc))
-
-    async def async_teardown_appcontext(self, exc: BaseException | None) -> None:
-        """`do_teardown_appcontext`, from async code."""
-        await self._in_walk(do_teardown_appcontext(Route(self, None), exc))
-
-    async def _in_walk(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        await inner_walk(self.worker_pool).run(coroutine)
 
     # -- running and testing --------------------------------------------------------------------
 
@@ -896,7 +770,7 @@ class Flask(Scaffold):
         """
         from .testing import FlaskClient  # tests
 
-        require_asgi(type(self), _ASGI_CALL)
+        adopt_wsgi_call(type(self), _ASGI_CALL)
         cls = self.test_client_class or FlaskClient
         return cls(self, self.response_class, use_cookies=use_cookies, **kwargs)
 

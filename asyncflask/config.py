@@ -57,7 +57,9 @@ class ConfigAttribute(Generic[T]):
 
 
 #: The keys that the layers of a request are made from.
-_SETUP = frozenset(("DEBUG", "SECRET_KEY", "TRUSTED_HOSTS"))
+_SETUP = frozenset(
+    ("DEBUG", "SECRET_KEY", "TRAP_BAD_REQUEST_ERRORS", "TRAP_HTTP_EXCEPTIONS", "TRUSTED_HOSTS")
+)
 
 
 @observed("clear", "pop", "popitem", "setdefault", "update", "__delitem__", "__ior__")
@@ -286,11 +288,18 @@ DEFAULTS: Mapping[str, Any] = ImmutableDict(
         "CHANNELS_URL": None,
         # Whether an async view is cancelled when its client goes away.
         "CANCEL_ON_DISCONNECT": True,
+        # Origins of the pages that may open a websocket, None for those of the same host, "*" for all.
+        "WEBSOCKET_ORIGINS": None,
         # Seconds that a client may send nothing of a body.
         "BODY_TIMEOUT": 60.0,
+        # Seconds that requests may go on when the server ends.
+        "SHUTDOWN_TIMEOUT": 20.0,
         # Seconds that background tasks may go on when the server ends.
         "BACKGROUND_TASK_SHUTDOWN_TIMEOUT": 5.0,
         # The largest number of threads for sync callables.
         "WORKER_THREADS": 40,
+        # How many callables may wait for one until further requests that need one are answered with 503,
+        # None for any number.
+        "WORKER_QUEUE_LIMIT": None,
     }
 )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter
 
     from .app import Flask
-    from .typing import AfterRequestCallable
+    from .typing import AfterRequestCallable, AfterRequestT
     from .wrappers import Request
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -210,7 +210,7 @@ class AppContext:
         if type(interface) is SecureCookieSessionInterface:
             session = interface.open_session(self.app, self.request)
         else:
-            session = self.app.ensure_sync(interface.open_session)(self.app, self.request)
+            session = self.app.call_from_sync(interface.open_session, self.app, self.request)
         if session is None:
             session = interface.make_null_session(self.app)
         self._session = session
@@ -250,7 +250,7 @@ class AppContext:
         if self._is_announced(is_first) and appcontext_pushed.receivers:
             appcontext_pushed.send(self.app, _async_wrapper=self.app.waiting)
         if self._has_own_request:
-            if self._session is None:
+            if self._session is None and not getattr(self.app.session_interface, "lazy", False):
                 # Before matching, so that converters can use it.
                 self.open_session()
             self.match_request()
@@ -414,7 +414,7 @@ def has_app_context() -> bool:
     return _cv_app.get(None) is not None
 
 
-def after_this_request(f: F) -> F:
+def after_this_request(f: AfterRequestT) -> AfterRequestT:
     """Call `f`, sync or async, with the response of this request; it returns the response to send.
 
     :raises RuntimeError: outside of a request.

@@ -36,16 +36,21 @@ class Connection:
         self._kept = 0
         self._taken = asyncio.Event()
         self._task = asyncio.current_task()
+        self._loop = asyncio.get_running_loop()
         self._is_cancelled = False
         #: Whether the client has gone.
         self.lost = False
+        #: Whether this side has ended it, since the server ends.
+        self.has_ended = False
+        #: Whether a response has begun.
+        self.has_begun = False
 
     def watch(self, context: Context | None) -> None:
         """Begin to look out for the client's leaving.
 
         :param context: the server's.
         """
-        self._watcher = asyncio.get_running_loop().create_task(self._watch(), context=context)
+        self._watcher = self._loop.create_task(self._watch(), context=context)
 
     async def _watch(self) -> None:
         while True:
@@ -69,6 +74,12 @@ class Connection:
         self.lost = True
         self.cancel()
 
+    def end(self) -> None:
+        """The server ends: let the response end here."""
+        if self.has_begun and not self.lost:
+            self.has_ended = True
+            self.cancel()
+
     def cancel(self) -> None:
         """Cancel what is under way, once."""
         if not self._is_cancelled:
@@ -89,6 +100,7 @@ class Connection:
             return self._send(message)  # only with the end of a response may a server begin the next request
         if message["type"] != "http.response.start":
             self.stop()  # once the response is complete, servers say that the client has gone
+        self.has_begun = True
         return outside(partial(self._send, message))
 
     def stop(self) -> None:

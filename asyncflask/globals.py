@@ -29,7 +29,8 @@ _no_req_msg = """\
 Working outside of request context.
 
 What was called needs an active HTTP request. Views, hooks and the tasks they
-start have one; in tests use 'with app.test_request_context(...):', and wrap a
+start have one; in tests use 'with app.test_request_context(...):'. Wrap a
+generator that is the body of a response with 'stream_with_context', and a
 function that is to run in a thread of your own with
 'copy_current_request_context'."""
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, wraps
-from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
+from typing import IO, TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, cast, overload
 
 import werkzeug.utils
 from werkzeug.exceptions import abort as _wz_abort
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Response as BaseResponse
 
+    from .sessions import SessionMixin
     from .wrappers import Response
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def get_debug_flag() -> bool:
@@ -100,6 +104,16 @@ def url_for(
     )
 
 
+@overload
+def stream_with_context(generator_or_function: Iterator[T]) -> Iterator[T]: ...
+@overload
+def stream_with_context(generator_or_function: AsyncIterator[T]) -> AsyncIterator[T]: ...
+@overload
+def stream_with_context(generator_or_function: Callable[P, Iterator[T]]) -> Callable[P, Iterator[T]]: ...
+@overload
+def stream_with_context(
+    generator_or_function: Callable[P, AsyncIterator[T]],
+) -> Callable[P, AsyncIterator[T]]: ...
 def stream_with_context(generator_or_function: Any) -> Any:
     """Keep the current request for a generator that is the body of a response.
 
@@ -168,6 +182,22 @@ def flash(message: str, category: str = "message") -> None:
     session["_flashes"] = [*session.get("_flashes", ()), (category, message)]
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     message_flashed.send(app, _async_wrapper=app.waiting, message=message, category=category)
+
+
+async def open_session() -> SessionMixin:
+    """The session, opened if nobody has used it yet.
+
+    For a task that a view has begun: it cannot wait where it says ``session["x"]``. Only session interfaces
+    that are ``lazy`` and wait for a store need it.
+    """
+    ctx = request_ctx
+    if ctx._session is None:
+        interface = ctx.app.session_interface
+        opened = await ctx.app.ensure_async(interface.open_session)(ctx.app, ctx.request)
+        if ctx._session is None:  # or another task was quicker
+            ctx._session = interface.make_null_session(ctx.app) if opened is None else opened
+    session: SessionMixin = ctx.session
+    return session
 
 
 def get_flashed_messages(

@@ -82,6 +82,31 @@ class Registry(defaultdict[Any, Functions]):
         return type(self), (dict(self),)
 
 
+@observed(*_DICT.split())
+class HandlersByCode(defaultdict[Any, Any]):
+    """Error handlers by status code and class."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(ObservedDict, *args)
+
+
+@observed(*_DICT.split())
+class ErrorHandlers(defaultdict[Any, Any]):
+    """Error handlers by the name of the blueprint that they are for, None being the application."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(HandlersByCode, *args)
+
+    @property
+    def are_observed(self) -> bool:
+        """Whether there are none but what notices its changes."""
+        return all(
+            type(by_code) is HandlersByCode
+            and all(type(by_class) is ObservedDict for by_class in by_code.values())
+            for by_code in self.values()
+        )
+
+
 def is_observed(registry: Any, name: Any) -> bool:
     """Whether changes of what a registry has for a name are noticed."""
     functions = registry.get(name)
@@ -96,6 +121,7 @@ _OF_INSTANCES = frozenset(
         "asgi_app",
         "before_request_funcs",
         "before_websocket_funcs",
+        "error_handler_spec",
         "json",
         "mounts",
         "subdomain_matching",

@@ -48,6 +48,7 @@ class Application(Owner, Protocol):
     subdomain_matching: bool
     mounts: list[Any]
     view_functions: dict[str, Function]
+    extensions: dict[str, Any]
     error_handler_spec: dict[str | None, dict[int | None, dict[type[Exception], Function]]]
     before_request_funcs: Registered
     after_request_funcs: Registered
@@ -67,8 +68,11 @@ class Application(Owner, Protocol):
     jinja_options: dict[str, Any]
     default_config: Mapping[str, Any]
     _debug_layer: Any
+    _middleware: list[Any]
     _legacy: Mapping[str, Any]
     _lent_state: Mapping[str, Any] | None
+    _startup_variables: Any
+    shutdown_event: Any
 
     # What can be set on an application is of more kinds than what is read.
     @property
@@ -97,8 +101,13 @@ class Application(Owner, Protocol):
     def websocket_class(self) -> Any: ...
     @property
     def url_rule_class(self) -> Any: ...
+
+    under_way: Any
+
     @property
     def worker_pool(self) -> WorkerPool: ...
+    @property
+    def has_lifespan(self) -> bool: ...
     @property
     def _lifespan(self) -> Function | None: ...
     @property
@@ -129,6 +138,8 @@ class Application(Owner, Protocol):
     def log_exception(self, exc_info: Any) -> None: ...
     def _find_error_handler(self, e: Exception, blueprints: list[str]) -> Function | None: ...
     def _replacement_of(self, name: str) -> Function | None: ...
+    def _outermost_wsgi_app(self) -> Function | None: ...
+    def _is_own_wsgi_app(self, wsgi_app: Any) -> bool: ...
 
 
 class Received(Protocol):
@@ -139,6 +150,8 @@ class Received(Protocol):
     routing_exception: HTTPException | None
     trusted_hosts: Any
 
+    @property
+    def headers(self) -> Any: ...
     @property
     def scheme(self) -> str: ...
     @property

@@ -148,7 +148,15 @@ class EventSourceResponse(Response):
     :raises ValueError: when `ping` is not positive.
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> EventSourceResponse:
+    # With the parameters of `__init__`, which editors and `inspect.signature` look for here.
+    def __new__(
+        cls,
+        source: AsyncIterable[Any] | Iterable[Any],
+        *,
+        ping: float | None = 15.0,
+        status: int = 200,
+        headers: HeadersValue | None = None,
+    ) -> EventSourceResponse:
         # `make_response` changes the class of what is not of the application's own one: no more `__call__`.
         own: type[Response] = current_app.response_class if current_app else Response
         return super().__new__(cls if issubclass(cls, own) else _joined(cls, own))  # type: ignore[arg-type]
@@ -175,6 +183,8 @@ class EventSourceResponse(Response):
         self.headers.setdefault("Cache-Control", "no-cache")
         self.headers.setdefault("X-Accel-Buffering", "no")
         self.ping = ping
+
+    _starts_at_once = True  # the browser is told that it is connected
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         """Send the events, and comments in between."""

@@ -37,13 +37,15 @@ def _value(result: Any) -> Any:
 
 
 class View:
-    """A view as a class: override `dispatch_request`, and register what `as_view` returns::
+    """A view as a class.
 
-    class Hello(View):
-        async def dispatch_request(self, name):
-            return f"Hello, {name}!"
+    Override `dispatch_request`, and register what `as_view` returns::
 
-    app.add_url_rule("/hello/<name>", view_func=Hello.as_view("hello"))
+        class Hello(View):
+            async def dispatch_request(self, name):
+                return f"Hello, {name}!"
+
+        app.add_url_rule("/hello/<name>", view_func=Hello.as_view("hello"))
     """
 
     #: HTTP methods for the rules of this view. None: those that `route` takes by default.

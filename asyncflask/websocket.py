@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, cast
 
@@ -16,9 +17,13 @@ from .globals import current_app
 from .lazy import lazy
 from .typing import Message, Receive, Send
 from .wrappers import Request
+from .wrappers.headers import check_values, raw_header
 
 #: Seconds that a view which takes its messages may go on with the last one when the client has gone.
 GRACE = 1.0
+
+#: The close code of a server that ends.
+GOING_AWAY = 1001
 
 #: What a message counts for besides its own size, towards how much is taken from the server ahead.
 _OVERHEAD = 256
@@ -63,6 +68,7 @@ class WebsocketConnection(Connection):
     _is_handed_over = False
     # How many wait for what the watcher reads.
     _readers = 0
+    _is_accepted = False
     _sent = 0
     _timer: asyncio.TimerHandle | None = None
     _goodbye: Message | None = None
@@ -110,6 +116,23 @@ class WebsocketConnection(Connection):
             self.cancel()
         else:
             self._timer = asyncio.get_running_loop().call_later(GRACE, self.cancel)
+
+    def end(self) -> None:
+        """The server ends. The view sees the client close with 1001, "going away" (RFC 6455 section 7.4.1),
+        and so does the client."""
+        if self._goodbye is not None:
+            return
+        self.stop()
+        message = {"type": "websocket.disconnect", "code": GOING_AWAY, "reason": ""}
+        self._messages.put_nowait(message)
+        self.lose(message)
+        self._interrupt()
+        if self._is_accepted:
+            self._closing = self._loop.create_task(self._say_going_away())
+
+    async def _say_going_away(self) -> None:
+        with suppress(Exception):  # the client may have gone at the same time
+            await outside(partial(self._send, {"type": "websocket.close", "code": GOING_AWAY, "reason": ""}))
 
     def weigh(self, message: Message) -> int:
         return len(message.get("bytes") or message.get("text") or b"") + _OVERHEAD
@@ -201,6 +224,7 @@ class WebsocketConnection(Connection):
         """
         try:
             await in_context(self._context, self._send, message)
+            self._is_accepted |= message["type"] == "websocket.accept"
         except (OSError, RuntimeError) as error:  # ASGI specification, "Send"; of daphne's, the latter
             if isinstance(error, RuntimeError) and (message["type"] != "websocket.send" or self._goodbye):
                 raise  # it says what is wrong with the message
@@ -216,9 +240,13 @@ class WebsocketConnection(Connection):
         if self._goodbye is None:
             self._goodbye = {"type": "websocket.disconnect", "code": code, "reason": reason}
             self._messages.put_nowait(self._goodbye)
-            if self._reads:
-                self._is_interrupted = True
-                cast("asyncio.Task[Any]", self._task).cancel()
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Wake the view if it is reading."""
+        if self._reads:
+            self._is_interrupted = True
+            cast("asyncio.Task[Any]", self._task).cancel()
 
     def stop(self) -> None:
         super().stop()
@@ -275,7 +303,8 @@ class Websocket(Request):
         :param headers: further headers of the answer; what has been changed in the session goes along.
         :param subprotocol: one of `requested_subprotocols`.
         :raises RuntimeError: when it has been answered already.
-        :raises ValueError: when the client does not speak that subprotocol; it would close.
+        :raises ValueError: when the client does not speak that subprotocol; it would close. For headers that
+            cannot be sent.
         """
         if subprotocol is not None and subprotocol not in self.requested_subprotocols:
             raise ValueError(
@@ -293,7 +322,8 @@ class Websocket(Request):
     async def _accept(self, headers: Headers, subprotocol: str | None) -> None:
         if self._before_accept is not None:
             await self._before_accept(headers)
-        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        check_values(list(headers))
+        raw = [raw_header(name, value) for name, value in headers]
         await self._connection.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": raw})
         self.accepted = True
 

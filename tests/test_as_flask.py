@@ -357,7 +357,7 @@ class TestCommandLine:
         message = python("-m", "asyncflask", "routes", code=2)
         assert "There is one made with 'flask': use '--as-flask', or change" in message
         message = python("-m", "asyncflask", "--app", "app:app", "routes", code=2)
-        assert "It is made with 'flask': use '--as-flask', or change" in message
+        assert "It is one made with 'flask': use '--as-flask', or change" in message
 
     @pytest.mark.parametrize("value", ["1", "true", "yes"])
     def test_environment(self, python, value):
@@ -372,8 +372,31 @@ class TestCommandLine:
         code = "import asyncflask, flask; assert flask is asyncflask"
         python("-c", code, ASYNCFLASK_AS_FLASK="1")
         python("-c", f"import asyncflask.as_flask; {code}", ASYNCFLASK_AS_FLASK="1")
-        message = python("-c", "import flask, asyncflask", code=1, ASYNCFLASK_AS_FLASK="1")
+        late = "import flask, os; os.environ['ASYNCFLASK_AS_FLASK'] = '1'; import asyncflask"
+        message = python("-c", late, code=1)
         assert "Flask itself has been imported already" in message
+
+    @pytest.mark.parametrize(
+        "code",
+        [
+            "import flask, asyncflask; assert flask is asyncflask",
+            "import asyncflask, flask; assert flask is asyncflask",
+            "from flask.json.tag import JSONTag; assert JSONTag.__module__ == 'asyncflask.json.tag'",
+            "import flask.globals, asyncflask.globals; assert flask.globals is asyncflask.globals",
+            "import app; assert app.app.__class__.__module__ == 'asyncflask.app'",
+            "import sys; assert not {'asyncflask', 'flask'} & sys.modules.keys()",
+        ],
+    )
+    def test_environment_when_python_starts(self, python, code):
+        """What an installed asyncflask puts beside its package, which is here read from the sources."""
+        start = f"import site; site.addsitedir({str(ROOT / 'startup')!r}); "
+        python("-c", start + code, ASYNCFLASK_AS_FLASK="1")
+
+    @pytest.mark.parametrize("value", ["0", "false", "no", "", "No"])
+    def test_environment_says_no_when_python_starts(self, python, value):
+        start = f"import site; site.addsitedir({str(ROOT / 'startup')!r}); "
+        code = "import sys, flask; assert 'asyncflask' not in sys.modules"
+        python("-c", start + code, ASYNCFLASK_AS_FLASK=value)
 
     @pytest.mark.parametrize("args", [["which"], ["--env-file", "named", "which"]], ids=" ".join)
     def test_env_file(self, python, write, args):

@@ -405,7 +405,7 @@ def test_tasks_start_in_their_order(app: Flask, log: list[Any]) -> None:
 # -- what it has --------------------------------------------------------------------------------
 
 
-def test_g_and_context_variables_are_its_own(app: Flask, log: list[Any]) -> None:
+def test_g_is_its_own_and_context_variables_are_the_requests(app: Flask, log: list[Any]) -> None:
     variable: ContextVar[str] = ContextVar("variable", default="none")
 
     @app.get("/")
@@ -423,7 +423,7 @@ def test_g_and_context_variables_are_its_own(app: Flask, log: list[Any]) -> None
         server.get("/")
         server.get("/")
         eventually(lambda: len(log) == 2, "the tasks have run")
-    assert log == [(False, "none")] * 2
+    assert log == [(False, "request's")] * 2
 
 
 def test_the_request_is_not_there_but_can_be_taken_along(app: Flask, log: list[Any]) -> None:

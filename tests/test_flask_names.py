@@ -40,7 +40,6 @@ DIFFERENCES = {
     "flask.app.Flask.open_resource": (
         "Text is UTF-8 unless said otherwise, as it is for a blueprint's; Flask takes the locale's encoding."
     ),
-    "flask.app.Flask.wsgi_app": "Says what to use in its place: the application is an ASGI one.",
     "flask.ctx.RequestContext.__init__": "It is the application's context, which need not have a request.",
     "flask.debughelpers.App": "Flask imports it for its own isinstance().",
     "flask.debughelpers.Blueprint": "Flask imports it for its own isinstance().",

@@ -136,12 +136,19 @@ def test_a_folder_of_templates_imports_jinja_with_the_layers(tmp_path):
     root = str(tmp_path)
     for folder, expected in ("pages", True), ("none", False):
         code = f"""
+            import asyncio
+
             from asyncflask import Blueprint, Flask
 
             app = Flask("app", template_folder=None)
             app.register_blueprint(Blueprint("b", "b", root_path={root!r}, template_folder={folder!r}))
             assert "jinja2" not in sys.modules
-            app.build_layers()
+
+
+            async def serve():
+                app.build_layers()
+
+            asyncio.run(serve())
         """
         assert ("jinja2" in imports(code)) == expected
 

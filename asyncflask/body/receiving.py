@@ -90,14 +90,14 @@ def in_time(receive: Receive, seconds: float | None) -> Generator[Any, Any, Mess
 async def _waiting(steps: Any, asked: Any, seconds: float | None) -> Message:
     try:
         async with asyncio.timeout(seconds):
-            return await _go_on(steps, asked)
+            return await go_on(steps, asked)
     except TimeoutError:
         raise RequestTimeout() from None
 
 
 @types.coroutine
-def _go_on(steps: Any, asked: Any) -> Generator[Any, Any, Message]:
-    """What follows on the first step."""
+def go_on(steps: Any, asked: Any) -> Generator[Any, Any, Message]:
+    """What follows on the first step of an awaitable, which has asked for that."""
     while True:
         try:
             yield asked

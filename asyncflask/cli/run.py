@@ -69,6 +69,13 @@ class SeparatedPathType(click.Path):
     type=SeparatedPathType(),
     help=f"fnmatch patterns of paths whose change does not reload, separated by {os.path.pathsep!r}.",
 )
+@click.option(
+    "--workers",
+    "-w",
+    type=click.IntRange(1),
+    default=None,
+    help="Serve with so many processes, for production: without reloader and debugger.",
+)
 @pass_script_info
 def run_command(
     info: ScriptInfo,
@@ -80,17 +87,22 @@ def run_command(
     cert: ssl.SSLContext | tuple[str, str] | Literal["adhoc"] | None,
     extra_files: list[str] | None,
     exclude_patterns: list[str] | None,
+    workers: int | None,
 ) -> None:
-    """Run a development server.
+    """Run a development server, or, with '--workers', one for production.
 
     It reloads on changes and shows errors if debug mode is on ('--debug').
-    In production, use an ASGI server: 'uvicorn module:app --workers 4'.
+    In production there are several processes: '--workers 4'. HUP replaces
+    them without losing a request.
     """
     from .. import (
         cli,  # where programs that want no banner set another
         serving,  # uvicorn, which the other commands do without
     )
 
+    if workers is not None:
+        _run_processes(info, host, port, workers, cert, reload or debugger or get_debug_flag())
+        return
     with reported():
         app = info.load_app()
     debug = get_debug_flag()
@@ -106,3 +118,25 @@ def run_command(
         extra_files=extra_files,
         exclude_patterns=exclude_patterns,
     )
+
+
+def _run_processes(
+    info: ScriptInfo, host: str, port: int, number: int, cert: Any, wants_development: bool
+) -> None:
+    """Serve with several processes, each of which imports the application."""
+    if wants_development:
+        raise click.UsageError(
+            "'--workers' is for production, without '--debug', '--reload' and '--debugger'."
+        )
+    if info.create_app is not None:
+        raise click.UsageError(
+            "'--workers' imports the application in each process: name it with '--app' or FLASK_APP."
+        )
+    if cert is not None and not isinstance(cert, tuple):
+        raise click.UsageError("With '--workers' a certificate is a file: '--cert cert.pem --key key.pem'.")
+    from ..serving.processes import run_processes
+
+    if info.app_import_path is not None:
+        os.environ["FLASK_APP"] = info.app_import_path
+    settings = {} if cert is None else {"ssl_certfile": cert[0], "ssl_keyfile": cert[1]}
+    run_processes(number, host, port, settings)

@@ -7,6 +7,7 @@ from collections import deque
 from contextvars import Context
 from weakref import WeakKeyDictionary
 
+from .fork import lose, renewed_after_fork
 from .worker import Job
 
 
@@ -44,11 +45,22 @@ class Inbox:
             self._finished.popleft()()
 
 
-_inboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Inbox] = WeakKeyDictionary()
+class _Inboxes:
+    def __init__(self) -> None:
+        self.by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, Inbox] = WeakKeyDictionary()
+
+    def renew(self) -> None:
+        """Begin anew in a child process, where nobody empties the parent's."""
+        for loop in list(self.by_loop):
+            lose(loop)
+        self.by_loop = WeakKeyDictionary()
+
+
+_inboxes = renewed_after_fork(_Inboxes())
 
 
 def inbox_of(loop: asyncio.AbstractEventLoop) -> Inbox:
-    inbox = _inboxes.get(loop)
+    inbox = _inboxes.by_loop.get(loop)
     if inbox is None:
-        inbox = _inboxes[loop] = Inbox(loop)
+        inbox = _inboxes.by_loop[loop] = Inbox(loop)
     return inbox

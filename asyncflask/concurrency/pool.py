@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections import deque
+from collections.abc import Callable
 from functools import cache
+from time import monotonic
 
-from .worker import Job, Worker, here
+from .fork import renewed_after_fork
+from .queue import JobQueue
+from .worker import Job, Worker, become, current_worker
 
 #: How many threads of a pool may rest for their requests. Each takes some 20 KiB.
 RESTING = 2000
+
+#: Seconds after which a system that gave no more threads is asked for some again.
+PATIENCE = 30.0
+
+#: Seconds that a job may wait for a thread before somebody is told.
+LONG_WAIT = 0.1
+
+logger = logging.getLogger(__name__)
 
 
 def _nothing() -> None:
@@ -33,12 +45,11 @@ class _PoolWorker(Worker):
 
     def submit(self, job: Job) -> None:
         with self.pool._lock:
-            if self.ended:  # the pool was stopped: any other thread will do
-                self.pool._shared.append((job, None))
-                self.pool._wake_one()
+            if not self.ended:
+                self.idle = False
+                self.jobs.put(job)
                 return
-            self.idle = False
-            self.jobs.put(job)
+        self.pool.submit(job)  # the pool was stopped: any other thread will do
 
     def begin_waiting(self) -> None:
         with self.pool._lock:
@@ -65,7 +76,7 @@ class _PoolWorker(Worker):
                     self.pool._wake_one()  # what no thread could be started for
 
     def _run(self) -> None:
-        here.worker = self
+        become(self)
         while (job := self._next()) is not None:
             job()
             del job  # what the job holds is not to live until the next one
@@ -78,11 +89,15 @@ class _PoolWorker(Worker):
                 if was_woken:
                     pool._waking = False
                 if self.jobs.empty():
-                    if pool._shared and pool._may_take(self):
-                        return pool._take()
+                    if pool.queue and pool._may_take(self):
+                        job, waited = pool.queue.take()
+                        # Should this job wait for something, the next one must not wait with it.
+                        pool._wake_one()
+                        break
                     superfluous = not self.claims and pool._is_too_large()
                     if self.stopping or pool._stopped or superfluous:
                         self.ended = True
+                        pool._alive -= 1
                         if self in pool._workers:
                             pool._workers.remove(self)
                         return None
@@ -94,6 +109,9 @@ class _PoolWorker(Worker):
             job = self.jobs.get()
             if job is not _nothing:
                 return job
+        if waited >= LONG_WAIT and pool.on_wait is not None:
+            pool.on_wait(waited)
+        return job
 
 
 class WorkerPool:
@@ -103,31 +121,58 @@ class WorkerPool:
     `Worker.submit`. A thread to which a request will come back (`Worker.claim`)
     is left alone by other requests: one that holds a connection of a database, say, might
     have to wait behind another that waits for a connection. Such a thread, and one that waits for a
-    coroutine, does not count as being at work; others take their place, up to `limit`. Only beyond that
-    do requests share threads.
+    coroutine, does not count as being at work; others take their place, up to `limit`. Only beyond that,
+    or when the system gives no more threads, do requests share them.
 
     :param size: the largest number of threads that are at work.
     :param name: the threads are called ``name_0``, ``name_1``, and so on.
+    :param queue_limit: how many jobs may wait for a thread until the queue counts as full; None for any
+        number. It is for those who take requests on to look at, and to be obeyed by nobody: what has begun
+        is finished.
+    :param on_wait: told, in the thread that has taken a job, that it has waited for more than `LONG_WAIT`.
     """
 
-    def __init__(self, size: int, name: str) -> None:
+    def __init__(
+        self,
+        size: int,
+        name: str,
+        queue_limit: int | None = None,
+        on_wait: Callable[[float], None] | None = None,
+    ) -> None:
         if size < 1:
             raise ValueError(f"A worker pool needs at least one thread, not {size}; set WORKER_THREADS.")
         self.size = size
         #: The largest number of threads, with those that requests will come back to. Then they are shared.
         # It does not follow from the size: the fewer are at work, the longer do requests last.
-        self.limit = size + RESTING
+        self.limit = self._largest_limit = size + RESTING
         self.name = name
+        self.on_wait = on_wait
+        self._stopped = False
+        self._queue_limit = queue_limit
+        self._start_over()
+        renewed_after_fork(self)
+
+    def _start_over(self) -> None:
         self._lock = threading.Lock()
-        # Each with the thread that may be waiting for it.
-        self._shared: deque[tuple[Job, Worker | None]] = deque()
+        #: What waits for a thread.
+        self.queue = JobQueue(self._queue_limit)
         self._workers: list[_PoolWorker] = []
         # Threads in the middle of a job that waits for a coroutine, which may need a thread.
         self._waiting: list[_PoolWorker] = []
         self._started = 0
-        self._stopped = False
+        # How many threads have not ended yet, with those of a pool that was stopped.
+        self._alive = 0
         # True from waking a thread until it looks: one that is on its way takes the next job too.
         self._waking = False
+        # When the system last gave no thread.
+        self._refused: float | None = None
+
+    def renew(self) -> None:
+        """Begin anew in a child process: the threads are the parent's, and so are the jobs."""
+        worker = current_worker()
+        self._start_over()
+        if isinstance(worker, _PoolWorker) and worker.pool is self:
+            worker.stopping = True  # the child's only one, which is no longer of the pool
 
     @property
     def threads(self) -> list[threading.Thread]:
@@ -138,6 +183,14 @@ class WorkerPool:
         """Whether a job submitted now would be run at once."""
         with self._lock:
             return self._has_room()
+
+    def is_overloaded(self) -> bool:
+        """Whether as many jobs wait as may, besides those that threads are about to take."""
+        if not self.queue.is_full or self.queue.limit is None:
+            return False
+        with self._lock:
+            free = max(self.size - self._at_work(), 0) + self._waking
+            return len(self.queue) - free >= self.queue.limit
 
     def _has_room(self) -> bool:
         return self._at_work() < self.size and (
@@ -163,16 +216,23 @@ class WorkerPool:
 
         :param waiting: a thread of the pool that waits for the job, or may come to. When no other is free it
             runs the job itself.
+        :raises RuntimeError: when there is no thread, and the system gives none.
         """
         with self._lock:
             if waiting is not None and waiting in self._waiting and not self._has_room():
                 waiting.jobs.put(job)
                 return
-            self._shared.append((job, waiting))
+            queue = self.queue
+            queue.append((job, waiting, monotonic()))
+            if queue.limit is not None:
+                queue.look()
             self._wake_one()
+            if not self._alive:
+                queue.pop()
+                raise RuntimeError("can't start new thread: the system gives none")
 
     def _wake_one(self) -> None:
-        if self._waking or not self._shared:
+        if self._waking or not self.queue:
             return
         claimed = None
         for worker in reversed(self._workers):
@@ -183,8 +243,7 @@ class WorkerPool:
         else:
             if len(self._workers) >= self.size and self._at_work() >= self.size:
                 return  # who has done its job takes this one
-            if len(self._workers) < self.limit:
-                self._start_one()
+            if len(self._workers) < self._limit_now() and self._start_one():
                 return
             if claimed is None:
                 return
@@ -193,32 +252,41 @@ class WorkerPool:
         worker.woken = self._waking = True
         worker.jobs.put(_nothing)
 
-    def _take(self) -> Job:
-        job, _ = self._shared.popleft()
-        # Should this job wait for something, the next one must not wait with it.
-        self._wake_one()
-        return job
-
     def _hand_over(self, worker: Worker) -> None:
         """Give a waiting thread those jobs that it may be waiting for."""
-        for entry in [entry for entry in self._shared if entry[1] is worker]:
-            self._shared.remove(entry)
-            worker.jobs.put(entry[0])
+        for job in self.queue.take_for(worker):
+            worker.jobs.put(job)
 
     def _start_one(self) -> bool:
         worker = _PoolWorker(self, f"{self.name}_{self._started}")
         try:
             worker.thread.start()
         except RuntimeError:
-            # The system gives no more threads; those there are will get to the job.
-            if not self._workers:
-                self._shared.pop()
-                raise
+            self._make_do()
             return False
         self._started += 1
+        self._alive += 1
         self._waking = True
         self._workers.append(worker)
         return True
+
+    def _make_do(self) -> None:
+        """The system gives no more threads (a container's limit on processes, ``ulimit -u``): those there
+        are get to all jobs, those that rest for their requests too."""
+        if self._refused is None:
+            logger.warning(
+                "The system gives no more than %d threads, so requests that wait share them. A limit on"
+                " processes (of a container, 'ulimit -u', systemd's TasksMax) counts threads.",
+                len(self._workers),
+            )
+        self._refused = monotonic()
+        self.limit = max(len(self._workers), 1)
+
+    def _limit_now(self) -> int:
+        """`limit`, or what it was before the system gave no more threads, once in a while."""
+        if self._refused is not None and monotonic() - self._refused > PATIENCE:
+            self.limit = self._largest_limit
+        return self.limit
 
     def stop(self, wait: bool = False) -> None:
         """End the threads once they have nothing left to do. A later job starts one that ends after it.

@@ -14,8 +14,9 @@ from queue import Empty
 from typing import Any, TypeVar, cast
 
 from .bridge import bridged, can_wait, wait
-from .callables import as_coroutine, is_awaitable
+from .callables import as_coroutine, as_raised, is_awaitable
 from .current import _inner_walk, active_walk, adopt, inner_walk
+from .fork import runs
 from .loop_thread import background_loop, is_running_loop
 from .pool import WorkerPool
 from .walk import TO_LOOP, TO_THREAD, Walk
@@ -37,6 +38,10 @@ def run_sync(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None = None) 
 
     :raises RuntimeError: on an event loop's thread, when something has to wait.
     """
+    return cast(T, _result_of(_run_sync, coroutine, pool))
+
+
+def _run_sync(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None) -> T:
     walk = Walk(_NO_CONTEXT, pool)
     walk.in_thread = True
     outer = active_walk()
@@ -53,6 +58,20 @@ def run_sync(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None = None) 
     finally:
         _inner_walk.reset(token)
     return _wait_for(coroutine, pool, walk)
+
+
+def _result_of(func: Callable[..., T], *args: Any) -> T:
+    """``func(*args)``, which runs a coroutine; sync code is raised what sync code has raised."""
+    try:
+        return func(*args)
+    except RuntimeError as error:
+        raised = as_raised(error)
+        if raised is error:
+            raise
+    try:
+        raise raised
+    finally:
+        del raised  # whose traceback refers to this frame
 
 
 def call_from_sync(pool: WorkerPool | None, func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -85,8 +104,8 @@ def _step_on_loop(coroutine: Coroutine[Any, Any, T], walk: Walk | None = None) -
     raise RuntimeError(
         f"{getattr(coroutine, '__qualname__', coroutine)!r} has to wait for something, but it was called by"
         " sync code on the event loop, which cannot wait. Use the asynchronous form there ('await"
-        " render_template_async(...)', 'async with app.app_context():'), or make the function that"
-        " leads here a plain 'def'."
+        " render_template_async(...)', 'await open_session()', 'async with app.app_context():'), or make the"
+        " function that leads here a plain 'def'."
     )
 
 
@@ -112,7 +131,7 @@ class Wait:
         self._outer = active_walk()
         if loop is None and self._outer is not None:
             loop = self._outer.loop
-        if loop is None or not loop.is_running():
+        if loop is None or not runs(loop):
             loop = background_loop.loop
         self.loop = loop
         self.context = copy_context()
@@ -191,7 +210,7 @@ class Wait:
             try:
                 job = self._worker.jobs.get(timeout=1.0 if patience is None else patience)
             except Empty:
-                if not self.loop.is_running():
+                if not runs(self.loop):
                     raise RuntimeError("The event loop stopped while a thread waited for it.") from None
                 if patience is not None:
                     return False
@@ -204,7 +223,7 @@ class Wait:
         if self._exit is not None:
             raise self._exit
         assert self.task is not None
-        return self.task.result()
+        return _result_of(self.task.result)
 
 
 def _wait_for(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None, walk: Walk | None = None) -> T:

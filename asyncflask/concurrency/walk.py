@@ -84,11 +84,19 @@ class Walk:
     is_cancelled = False
     #: Whether no user function is left to be called but those that the response brings along.
     is_torn_down = False
+    #: Whether something was thrown into it while it waited: it has been cancelled, in most cases.
+    was_interrupted = False
+    #: Whether nobody waits for its thread any more, see `given_up`.
+    is_given_up = False
     #: Whether its end has been reached.
     is_over = False
+    #: Whether that was in its thread: the loop hears of it later.
+    has_ended_in_thread = False
     _is_abandoned = False
     #: Tasks that a sync callable of this walk is waiting for.
     blocked_on: AbstractSet[asyncio.Task[Any]] = frozenset()
+    # What it waits for on the loop, or has waited for last.
+    _asked: Any = None
     _claimed = False
     _thread: int | None = None
     _job_ended: Completion | None = None
@@ -197,6 +205,10 @@ class Walk:
     def go_on(self, asked: object) -> Generator[Any, None, Any]:
         """The steps after the first one."""
         try:
+            if self.in_thread:  # begun by a thread that waits for it, see `lending`
+                self.in_thread = False
+                self.claim_worker()
+                yield TO_LOOP
             if self.is_served and self.server_context is None:
                 self.server_context = copy_context()
             if self.loop is None:
@@ -209,7 +221,7 @@ class Walk:
     def _end(self) -> None:
         self.is_over = True
         del self._context
-        if self._claimed:
+        if self._claimed and not self.is_given_up:
             self._claimed = False
             cast(Worker, self.worker).release()
 
@@ -227,6 +239,7 @@ class Walk:
                 if self.on_wait is not None:
                     waiting, self.on_wait = self.on_wait, None
                     waiting.begin_waiting(self)
+                self._asked = asked
                 try:
                     yield asked  # a future that user code waits for: the task's business
                 except GeneratorExit as closed:
@@ -234,6 +247,8 @@ class Walk:
                     raise
                 except BaseException as interruption:
                     error = interruption
+                    self.was_interrupted = True
+                self._asked = None
             try:
                 if error is None:
                     asked = step(send, None)
@@ -255,7 +270,10 @@ class Walk:
             self.in_thread = False
             return (_ASKED, TO_LOOP), no_thread
         cancelled = yield from self._thread_steps.wait(self.cancel_blocked)
+        if self.is_given_up:
+            raise asyncio.CancelledError("The server has ended.")
         self.in_thread = False
+        self.was_interrupted |= cancelled is not None
         kind, value = outcome = self._outcome
         if kind is _RAISED:
             self._outcome = _NOTHING  # or the exception would hold itself through its traceback
@@ -268,6 +286,22 @@ class Walk:
         if kind is _ASKED and value is not TO_LOOP:
             return outcome, RuntimeError("Something was awaited in a worker thread.")
         return outcome, cancelled
+
+    def cancel(self) -> None:
+        """Cancel what it waits for now, if anything: as `asyncio.Task.cancel` does, but without its task."""
+        if self.in_thread:
+            self._thread_steps.cancel()
+        elif self._asked is not None:
+            self._asked.cancel()
+
+    def give_up(self) -> None:
+        """Wait no longer for the thread, nor for what `run_in_worker` runs in others."""
+        self.is_given_up = True
+        if self.in_thread:
+            self._thread_steps.set()
+        elif self._job_ended is not None:
+            self.jobs = frozenset()
+            self._job_ended.set()
 
     def claim_worker(self) -> None:
         """Make the calling thread the one that this walk comes back to, before it can take another job."""
@@ -297,6 +331,7 @@ class Walk:
             asked = self._context.run(self._coroutine.send, None)
         except StopIteration as end:
             self._outcome = (_ENDED, end.value)
+            self.has_ended_in_thread = True
         except BaseException as error:
             self._outcome = (_RAISED, error)
         else:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 from json import encoder as _stdlib
+from types import CoroutineType
 from typing import IO, TYPE_CHECKING, Any, AnyStr, TypeGuard, cast
 
 from werkzeug.http import http_date
@@ -101,7 +102,17 @@ def _default(o: Any) -> Any:
         return dataclasses.asdict(o)  # type: ignore[arg-type]
     if hasattr(o, "__html__"):
         return str(o.__html__())
-    raise TypeError(f"Object of type {type(o).__name__} is not JSON serializable")
+    raise TypeError(f"Object of type {type(o).__name__} is not JSON serializable{_remedy(o)}")
+
+
+def _remedy(o: Any) -> str:
+    if isinstance(o, CoroutineType):
+        from ..mistakes.awaiting import forgotten  # errors
+
+        return f": {forgotten(o)}"
+    if hasattr(o, "model_dump"):  # a model of pydantic
+        return ": return what 'model_dump(mode=\"json\")' gives."
+    return ""
 
 
 @lru_cache(8)

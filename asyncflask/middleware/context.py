@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
+from asyncio import CancelledError, timeout
 from contextlib import suppress
-from contextvars import copy_context
+from contextvars import Token, copy_context
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.exceptions import ClientDisconnected, RequestTimeout
+from werkzeug.exceptions import ClientDisconnected, InternalServerError, RequestTimeout
 
-from ..concurrency import ServedWalk, Walk, _inner_walk, leave_inner_walk, lent_worker, outside
+from ..concurrency import ServedWalk, Walk, _inner_walk, as_raised, nest, outside
 from ..ctx import ServedContext
-from ..disconnect import end_watch, until_disconnect
+from ..disconnect import Connection, end_watch, until_disconnect
 from ..globals import _cv_app
 from ..signals import appcontext_pushed
 from ..typing import Receive, Scope, Send
@@ -20,6 +20,7 @@ from ..wrappers.files import read_small
 from .body import unread
 from .finalize import process_further
 from .layer import SENT, may_wait_in_sync_code
+from .overload import is_refused, refusal
 from .router import Router
 from .signals import emit
 from .websocket import WebsocketMiddleware
@@ -55,8 +56,7 @@ class ContextMiddleware:
         if _cv_app.get(None) is None and _inner_walk.get() is None:
             walk._context = copy_context()
         else:
-            walk._context = leave_inner_walk()
-            walk.worker = lent_worker()
+            nest(walk)
         ctx = ServedContext()
         ctx.app = flask
         ctx._walk = walk
@@ -65,12 +65,25 @@ class ContextMiddleware:
         request._app = flask
         ctx._route = self.app.match(request)
         try:
+            if walk._pool.queue.is_full and is_refused(ctx._route, walk._pool):
+                await refusal(walk._pool)(scope, receive, unread(request, send) if request.has_body else send)
+                return
             try:
                 asked = walk.begin(self.answer(ctx, scope, receive, send))
             except StopIteration as end:  # nothing in it had to wait
                 response = end.value
             else:
-                response = await walk.go_on(asked)
+                under_way = flask.under_way
+                under_way.walks[walk] = scope
+                try:
+                    response = await walk.go_on(asked)
+                except CancelledError:
+                    if not under_way.is_ending:
+                        raise
+                    await _answer_late(send)
+                    return
+                finally:
+                    del under_way.walks[walk]
             if response is not None:
                 if request.has_body and not request.body.complete:
                     send = unread(request, send)
@@ -82,8 +95,12 @@ class ContextMiddleware:
                     await send(messages[1])
         finally:
             if walk.afterwards:
-                for start in walk.afterwards:
-                    start()
+                call = scope.get("asyncflask.wsgi")
+                if call is not None:
+                    call.after_sending(walk.afterwards)
+                else:
+                    for start in walk.afterwards:
+                        start()
 
     async def answer(self, ctx: ServedContext, scope: Scope, receive: Receive, send: Send) -> Response | None:
         """Everything up to the response that is to be sent.
@@ -143,21 +160,40 @@ class ContextMiddleware:
                 # A sync callable that a timeout has left behind does not hold back an answer either.
                 if walk.jobs or (ctx._is_streamed and not response.is_sequence):
                     sent, response = response, SENT
-                    await self._send(ctx, sent, scope, receive, send)
+                    ctx._error = await self._send(ctx, sent, scope, receive, send)
         except BaseException as raised:
-            error = raised
+            error = as_raised(raised)
             walk.on_wait = None
             try:
                 await end_watch(ctx)
             except CancelledError as cancelled:
                 error = cancelled
+        return await self._conclude(ctx, token, response, sent, error, scope, receive, send)
+
+    async def _conclude(
+        self,
+        ctx: ServedContext,
+        token: Token[Any],
+        response: Any,
+        sent: Response | None,
+        error: BaseException | None,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> Response | None:
+        """Tear down; then raise what has ended the request, or send what takes its time.
+
+        :param token: of the context, which a stream is sent without.
+        :returns: as `answer`.
+        """
+        walk = ctx._walk
         try:
             await self._end(ctx, sent, error)
         except BaseException as failed:
             if error is not None and failed is not error:
                 failed.__context__ = error
             is_complete = error is None and response is SENT
-            if not (is_complete and _is_logged_only(self.flask, scope, failed)):
+            if not (is_complete and _is_logged_only(self.flask, scope, failed, _AFTERWARDS)):
                 raise
         if ctx._lost and (
             not isinstance(error, Exception) or isinstance(error, ClientDisconnected | OSError)
@@ -186,7 +222,7 @@ class ContextMiddleware:
             try:
                 await response.aclose()
             except Exception as failed:
-                if not (is_complete and _is_logged_only(self.flask, scope, failed)):
+                if not (is_complete and _is_logged_only(self.flask, scope, failed, _AFTERWARDS)):
                     raise
         return None
 
@@ -224,15 +260,56 @@ class ContextMiddleware:
 
     async def _send(
         self, ctx: ServedContext, response: Response, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        """Send a response that takes time, for as long as its client is there."""
-        await ctx._walk.to_loop()
+    ) -> Exception | None:
+        """Send a response that takes time, for as long as its client is there.
+
+        :returns: what a stream has raised before there was anything to send. That has been answered with a
+            plain 500, as servers around Flask do.
+        """
+        walk = ctx._walk
+        await walk.to_loop()
         async with until_disconnect(ctx, receive, send) as connection:
+            try:
+                if _is_endless(response):
+                    await self._send_events(connection, response, scope)
+                else:
+                    await response(scope, connection.receive, connection.send)
+            except Exception as error:
+                if (
+                    connection.has_begun
+                    or connection.lost
+                    or self.flask.debug  # which has a page for it
+                    or not _is_logged_only(self.flask, scope, error, _BEFORE)
+                ):
+                    raise
+                await walk.to_loop()
+                plain = Response(InternalServerError().get_body(), 500)
+                await plain(scope, connection.receive, connection.send)
+                return as_raised(error)
+        return None
+
+    async def _send_events(self, connection: Connection, response: Response, scope: Scope) -> None:
+        """Send a stream that would go on for ever, until the server ends."""
+        endless = self.flask.under_way.endless
+        endless.add(connection)
+        try:
             await response(scope, connection.receive, connection.send)
+        except CancelledError:
+            if not connection.has_ended:
+                raise
+            with suppress(TimeoutError):  # a client that does not read
+                async with timeout(1):
+                    await connection.send({"type": "http.response.body", "body": b""})
+        finally:
+            endless.discard(connection)
 
 
-def _is_logged_only(app: Application, scope: Scope, error: BaseException) -> bool:
-    """Log what a function raised when the response was complete, unless a test wants to see it.
+_BEFORE, _AFTERWARDS = "before its response began", "after the response was sent"
+
+
+def _is_logged_only(app: Application, scope: Scope, error: BaseException, when: str) -> bool:
+    """Log what was raised when it is too late, or too early, for an error handler, unless a test wants to see
+    it.
 
     A server that is told of an exception closes the connection, on which the next request may be already.
     """
@@ -244,8 +321,26 @@ def _is_logged_only(app: Application, scope: Scope, error: BaseException) -> boo
     ):
         return False
     place = f"{scope['path']} [{scope['method']}]"
-    app.logger.error(f"Exception on {place}, after the response was sent", exc_info=error)
+    app.logger.error(f"Exception on {place}, {when}", exc_info=as_raised(error))
     return True
+
+
+def _is_endless(response: Response) -> bool:
+    """Whether a response is a stream of events, whose client connects again when it ends."""
+    return not response.is_sequence and response.mimetype == "text/event-stream"
+
+
+async def _answer_late(send: Send) -> None:
+    """Answer a request that was cancelled since the server ends. One whose response has begun is left
+    incomplete, which its client notices."""
+    start = {
+        "type": "http.response.start",
+        "status": 503,
+        "headers": [(b"content-length", b"0"), (b"retry-after", b"1"), (b"connection", b"close")],
+    }
+    with suppress(OSError, RuntimeError):  # which says that it has begun
+        await send(start)
+        await send({"type": "http.response.body", "body": b""})
 
 
 async def _answer_nobody(walk: Walk, send: Send) -> None:

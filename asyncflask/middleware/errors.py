@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServerError, default_exceptions
 from werkzeug.routing import RoutingException
 
-from ..concurrency import current_walk, is_async
+from .. import observed
+from ..concurrency import _inner_walk, as_raised, current_walk, is_async
 from ..globals import _cv_app
+from ..observed import ErrorHandlers
 from ..signals import got_request_exception
 from ..typing import Receive, Scope, Send
+from ..wrappers.headers import check_values, is_sendable
 from .finalize import finalize_request
-from .layer import Layer, Route, overridden
+from .groups import leading
+from .layer import SENT, Layer, Route, overridden
 from .signals import emit
 
 if TYPE_CHECKING:
@@ -36,8 +41,12 @@ class UnhandledErrorMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         try:
-            return await self.app(scope, receive, send)
+            response = await self.app(scope, receive, send)
+            if response._content_type is None and response is not SENT:
+                check_values(_items(response))
+            return response
         except Exception as error:
+            error = as_raised(error)
             ctx: Any = _cv_app.get()
             if ctx._has_started:
                 raise  # there is an answer already
@@ -45,7 +54,9 @@ class UnhandledErrorMiddleware:
                 ctx._error = error
             if self.replaced is not None:
                 return await current_walk().call(self.replaced, error)
-            return await answer_unhandled(ctx, error)
+            response = await answer_unhandled(ctx, error)
+            _drop_unsendable(self.flask, response)
+            return response
 
 
 class ErrorHandlerMiddleware:
@@ -55,6 +66,9 @@ class ErrorHandlerMiddleware:
     def __init__(self, app: Layer, route: Route) -> None:
         self.app = app
         self.flask = route.flask
+        self.route = route
+        # Async handlers that have been found before, by the classes of their exceptions.
+        self._found: dict[type, Callable[..., Awaitable[Any]]] = {}
 
     @classmethod
     def around(cls, app: Layer, route: Route) -> Layer:
@@ -64,7 +78,42 @@ class ErrorHandlerMiddleware:
         try:
             return await self.app(scope, receive, send)
         except Exception as error:
-            return await answer_error(self.flask, error)
+            error = as_raised(error)
+            handler = self._found.get(type(error)) or self._find(error)
+            ctx: Any = _cv_app.get()
+            if handler is None or ctx._route is not self.route or self.route.made_for is not observed.setup:
+                return await answer_error(self.flask, error)
+            walk = _inner_walk.get() or ctx._walk
+            direct = not (walk.in_thread or walk.is_bridged)
+            return await (handler(error) if direct else walk.call(handler, error))
+
+    def _find(self, error: Exception) -> Callable[..., Any] | None:
+        """The async handler for an exception, if it depends on nothing but the class of that."""
+        flask = self.flask
+        spec = flask.error_handler_spec
+        if isinstance(error, HTTPException) and (
+            error.code is None
+            or "code" in vars(error)
+            or isinstance(error, BadRequestKeyError | RoutingException)
+        ):
+            return None
+        if (
+            type(spec) is not ErrorHandlers
+            or not spec.are_observed
+            or flask.config["TRAP_HTTP_EXCEPTIONS"]
+            or flask.config["TRAP_BAD_REQUEST_ERRORS"]
+            or any(overridden(flask, name) for name in _DECIDING)
+        ):
+            return None
+        handler = flask._find_error_handler(error, self.route.blueprints)
+        if handler is not None and is_async(handler):
+            self._found[type(error)] = handler
+            return handler
+        return None
+
+
+#: The methods that decide about an exception, before its handler does.
+_DECIDING = ("handle_user_exception", "handle_http_exception", "trap_http_exception", "_find_error_handler")
 
 
 class FailedMatching:
@@ -87,6 +136,21 @@ async def answer_unhandled(ctx: Any, error: Exception) -> Any:
     return await finalize_request(ctx, value, from_error_handler=True)
 
 
+def _items(response: Any) -> list[tuple[str, str]]:
+    if not isinstance(response.headers, Headers):
+        response.headers = Headers(response.headers)  # somebody has put a dict there
+    items: list[tuple[str, str]] = response.headers._list
+    return items
+
+
+def _drop_unsendable(app: Application, response: Any) -> None:
+    """An error page is sent without the headers that could not be."""
+    for name, value in list(_items(response)):
+        if not is_sendable(name, value):
+            app.logger.error("The header %r of an error page is left out: %r cannot be sent", name, value)
+            response.headers.remove(name)
+
+
 def answer_error(app: Application, error: Exception) -> Awaitable[Any]:
     """`handle_user_exception`, or what the application has in its place."""
     replaced = overridden(app, "handle_user_exception")
@@ -96,20 +160,28 @@ def answer_error(app: Application, error: Exception) -> Awaitable[Any]:
 async def handle_user_exception(app: Application, error: Exception) -> Any:
     """What a handler returned for the exception, or the exception itself if it is an HTTP one.
 
+    For a group of exceptions it is what `groups.leading` finds in it that counts.
+
     :raises: the exception, when nobody takes it.
     """
-    if isinstance(error, BadRequestKeyError) and (app.debug or app.config["TRAP_BAD_REQUEST_ERRORS"]):
-        error.show_exception = True
-    if isinstance(error, HTTPException) and not app.trap_http_exception(error):
-        replaced = overridden(app, "handle_http_exception")
-        if replaced is not None:
-            return await current_walk().call(replaced, error)
-        return await handle_http_exception(app, error)
+    if isinstance(error, ExceptionGroup):
+        with leading(app, error, _cv_app.get().request.blueprints) as leader:
+            return await _handle_single(app, leader)
+    return await _handle_single(app, error)
+
+
+async def _handle_single(app: Application, error: Exception) -> Any:
+    if isinstance(error, HTTPException):
+        if isinstance(error, BadRequestKeyError) and (app.debug or app.config["TRAP_BAD_REQUEST_ERRORS"]):
+            error.show_exception = True
+        if not app.trap_http_exception(error):
+            handler = overridden(app, "handle_http_exception") or http_error_handler(app, error)
+            return error if handler is None else await _handled(handler, error)
     handler = app._find_error_handler(error, _cv_app.get().request.blueprints)
     if handler is not None:
-        return await current_walk().call(handler, error)
+        return await _handled(handler, error)
     if isinstance(error, StarletteHTTPException):
-        return await handle_user_exception(app, _from_starlette(error))
+        return await _handle_single(app, _from_starlette(error))
     try:
         raise error
     finally:
@@ -118,15 +190,24 @@ async def handle_user_exception(app: Application, error: Exception) -> Any:
 
 async def handle_http_exception(app: Application, error: HTTPException) -> Any:
     """What a handler returned for the exception, else the exception, which is a response in itself."""
+    handler = http_error_handler(app, error)
+    return error if handler is None else await _handled(handler, error)
+
+
+def http_error_handler(app: Application, error: HTTPException) -> Callable[..., Any] | None:
+    """The handler that is to be asked about an HTTP exception."""
     # Without a code it carries a response to be sent as it is; routing exceptions are not errors.
     if error.code is None or isinstance(error, RoutingException):
-        return error
-    handler = app._find_error_handler(error, _cv_app.get().request.blueprints)
-    if handler is None:
-        return error
+        return None
+    return app._find_error_handler(error, _cv_app.get().request.blueprints)
+
+
+def _handled(handler: Callable[..., Any], error: Exception) -> Awaitable[Any]:
     walk = current_walk()
-    straight = is_async(handler) and not walk.in_thread and not walk.is_bridged
-    return await (handler(error) if straight else walk.call(handler, error))
+    if walk.in_thread or walk.is_bridged or not is_async(handler):
+        return walk.call(handler, error)
+    called: Awaitable[Any] = handler(error)
+    return called
 
 
 def _from_starlette(error: StarletteHTTPException) -> HTTPException:
@@ -157,6 +238,9 @@ async def handle_exception(app: Application, error: Exception) -> Any:
     :raises: the exception, when exceptions are propagated: in debug mode, in tests, or with
         ``PROPAGATE_EXCEPTIONS``.
     """
+    from ..mistakes.unhandled import explain  # errors
+
+    explain(error)
     if got_request_exception.receivers:
         await emit(got_request_exception, app, exception=error)
     propagate = app.config["PROPAGATE_EXCEPTIONS"]

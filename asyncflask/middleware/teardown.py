@@ -41,6 +41,7 @@ class Teardown:
             or self.of_context
             or self.replaced
             or self.replaced_of_context
+            or route.overridden("should_ignore_error")
             or any(signal.has_receivers(flask) for signal in signals)
         )
 
@@ -58,6 +59,8 @@ class Teardown:
         ending = Ending(ctx._walk, isinstance(error, CancelledError))
         if ctx._walk.jobs:
             await ending.do(ctx._walk.settled)
+            if ctx._walk.is_given_up:
+                return
         if response is not None:
             await ending.do(response.aclose)
         if self.replaced is not None:

@@ -17,8 +17,10 @@ from ..signals import appcontext_pushed
 from ..typing import Message, Receive, Scope, Send
 from ..websocket import Websocket, WebsocketConnection, WebsocketDisconnect
 from .layer import SENT, may_wait_in_sync_code
+from .origins import forbidden, is_foreign
+from .overload import is_refused, refusal
 from .router import Router
-from .sessions import save_session
+from .sessions import save_session, save_websocket_session
 from .signals import emit
 from .websocket_layers import NORMAL, POLICY_VIOLATION
 
@@ -53,7 +55,15 @@ class WebsocketMiddleware:
         context = leave_inner_walk() if nested else copy_context()
         walk = WebsocketWalk(context, self.flask.worker_pool, lent_worker() if nested else None)
         walk.server_context = copy_context()
-        await walk.run(self.answer(walk, scope, receive, send))
+        under_way = self.flask.under_way
+        under_way.walks[walk] = scope
+        try:
+            await walk.run(self.answer(walk, scope, receive, send))
+        except CancelledError:
+            if not under_way.is_ending:
+                raise  # or the server would log a traceback at its end
+        finally:
+            del under_way.walks[walk]
 
     async def answer(self, walk: Walk, scope: Scope, receive: Receive, send: Send) -> None:
         """From the handshake to the end."""
@@ -79,10 +89,16 @@ class WebsocketMiddleware:
             message = await outside(receive)
             if message["type"] == "websocket.connect":  # or it has gone already
                 connection.begin()
+                flask.under_way.endless.add(connection)
                 route = ctx._route = self.app.match(websocket, websocket=True)
                 if route is None or not route.begins_at_once:
                     walk.is_bridged = may_wait_in_sync_code(flask)
-                response = await self.app(scope, receive, send)
+                if is_foreign(websocket, flask.config["WEBSOCKET_ORIGINS"]):
+                    response = forbidden(flask, websocket)
+                elif flask.worker_pool.queue.is_full and is_refused(ctx._route, flask.worker_pool):
+                    response = refusal(flask.worker_pool)
+                else:
+                    response = await self.app(scope, receive, send)
                 await walk.to_loop()
                 await self._finish(websocket, response)
         except BaseException as raised:
@@ -93,9 +109,12 @@ class WebsocketMiddleware:
             await walk.to_loop()
             walk.on_wait = None
             connection.stop()
+            flask.under_way.endless.discard(connection)
             await connection.take_back_cancellation()
             gone = connection.lost or isinstance(error, WebsocketDisconnect)
             try:
+                if ctx._session is not None:
+                    error = await save_websocket_session(ctx, error)
                 await self.app.teardown_of(ctx).run(ctx, None, None if gone else error)
             finally:
                 await self._let_go(ctx, websocket)

@@ -16,6 +16,7 @@ from ..typing import ASGIApp, Message, Receive, Scope, Send
 from ..websocket import ClientGone
 from .errors import ErrorHandlerMiddleware, answer_error, handle_exception
 from .finalize import process
+from .groups import leading
 from .handover import is_asgi_app, started_response
 from .hooks import BeforeRequestMiddleware
 from .layer import SENT, Layer, Route
@@ -91,7 +92,11 @@ class UnhandledWebsocketErrorMiddleware:
             if not ctx.request.accepted:
                 return await self._refuse(ctx, await handle_exception(self.flask, error))
             await current_walk().to_loop()
-            await self._close(ctx, error)
+            if isinstance(error, ExceptionGroup):
+                with leading(self.flask, error, ctx.request.blueprints) as leader:
+                    await self._close(ctx, leader)
+            else:
+                await self._close(ctx, error)
             if not ctx._has_started:
                 await process(ctx, SENT)
             return SENT

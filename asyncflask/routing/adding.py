@@ -43,8 +43,12 @@ def add_rule(
     if view_func is not None:
         registered = app.view_functions.get(endpoint)
         if registered is not None and registered != view_func:
+            from ..mistakes.source import described  # errors
+
             raise AssertionError(
-                f"View function mapping is overwriting an existing endpoint function: {endpoint}"
+                f"View function mapping is overwriting an existing endpoint function: {endpoint}. It is"
+                f" that of {described(registered)} and of {described(view_func)}: give one of them another"
+                " name, or 'endpoint=...'. A decorator gives each view its own name with 'functools.wraps'."
             )
         app.view_functions[endpoint] = view_func
 

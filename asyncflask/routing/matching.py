@@ -10,7 +10,7 @@ it says that it does not know, and Werkzeug is asked.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 from werkzeug.routing import Map as WerkzeugMap
@@ -32,6 +32,53 @@ class _Node:
             (re.compile(part.content).match, _group_numbers(part.content), part.final, part.suffixed, node)
             for part, node in ((part, _Node(next_state, url_map)) for part, next_state in state.dynamic)
         ]
+
+    def by_method(self) -> dict[str, Target]:
+        """Where requests that end here go, by their method, as far as that is all there is to it."""
+        targets: dict[str, Target] = {}
+        for target in self.targets:
+            if target.methods is None:
+                break
+            if not target.websocket:
+                for method in target.methods:
+                    targets.setdefault(method, target)
+        return {method: target for method, target in targets.items() if target.is_plain}
+
+
+class _Leaf:
+    """What ends in one variable below a static path: most rules with variables do.
+
+    :param accepts: whether it takes a last part.
+    :param static: the last parts that other rules have.
+    :param targets: the rules by method.
+    """
+
+    __slots__ = ("accepts", "static", "targets")
+
+    def __init__(
+        self, accepts: Callable[[str], object], static: Container[str], targets: dict[str, Target]
+    ) -> None:
+        self.accepts = accepts
+        self.static = static
+        self.targets = targets
+
+    @classmethod
+    def below(cls, node: _Node) -> _Leaf | None:
+        """The leaf of a state, if it has one."""
+        if not node.dynamic:
+            return None
+        match_part, _, final, _, child = node.dynamic[0]
+        variable = _LONE_VARIABLE.fullmatch(match_part.__self__.pattern)  # type: ignore[attr-defined]
+        if final or variable is None:
+            return None
+        accepts = _QUICK.get(variable[1], match_part)
+        return cls(accepts, node.static, child.by_method())
+
+
+#: The pattern of a part that is one variable and nothing else.
+_LONE_VARIABLE = re.compile(r"\(\?P<__werkzeug_0>((?:(?!\(\?P<).)*)\)\\Z")
+#: What says the same of a part, which has no slash, as the patterns of ``int`` and ``string``.
+_QUICK: dict[str, Callable[[str], object]] = {r"\d+": str.isdecimal, "[^/]{1,}": bool}
 
 
 def _group_numbers(pattern: str) -> tuple[int, ...]:
@@ -62,7 +109,7 @@ class RouteMatcher:
         url_map.update()
         self._root: _Node | None = None
         self.static: dict[str, dict[str, Found]] = {}
-        self._by_prefix: dict[str, _Node] = {}
+        self._leaves: dict[str, _Leaf] = {}
         #: Whether matching may call converters that are not Werkzeug's.
         self.runs_user_code = not all(map(is_builtin, url_map.converters.values()))
         # Rules for other domains would be reached through a dynamic part of the host.
@@ -82,11 +129,11 @@ class RouteMatcher:
         if self._root is None or path[:2] == "//":
             return None
         head, _, tail = path.rpartition("/")
-        node = self._by_prefix.get(head)
-        if node is not None and tail and tail not in node.static:
-            found = self._last_part(node, tail, method, websocket)
-            if found is not None:
-                return found
+        leaf = self._leaves.get(head)
+        if leaf is not None and not websocket:
+            target = leaf.targets.get(method)
+            if target is not None and tail not in leaf.static and leaf.accepts(tail):
+                return target, (tail,)
         parts = path.split("/")
         if self._leads_nowhere(parts):
             return NOWHERE if path[:1] == "/" and "//" not in path else None
@@ -157,43 +204,17 @@ class RouteMatcher:
             node = child
         return False
 
-    @staticmethod
-    def _last_part(node: _Node, part: str, method: str, websocket: bool) -> Found | None:
-        """A rule for a static path with one variable part at its end: the way that most rules go."""
-        for match_part, groups, final, _, child in node.dynamic:
-            if final:
-                return None
-            match = match_part(part)
-            if match is not None:
-                for target in child.targets:
-                    if target.websocket == websocket and (target.methods is None or method in target.methods):
-                        if not target.is_plain:
-                            return None
-                        if len(groups) == 1:
-                            return target, (match.group(groups[0]),)
-                        return target, tuple(map(match.group, groups))
-                return None
-        return None
-
     def _collect_static(self, node: _Node, parts: tuple[str, ...]) -> None:
         """Note the rules without variables: of two with the same path the first one that accepts the
         method is the one that Werkzeug takes, and neither is preceded by one with variables."""
-        if node.dynamic:
-            self._by_prefix["/".join(parts)] = node
+        leaf = _Leaf.below(node)
+        if leaf is not None:
+            self._leaves["/".join(parts)] = leaf
         for part, child in node.static.items():
-            methods: dict[str, Target] = {}
-            for target in child.targets:
-                if target.methods is None:
-                    break
-                if not target.websocket:
-                    for method in target.methods:
-                        methods.setdefault(method, target)
-            plain: dict[str, Found] = {
-                method: (target, ()) for method, target in methods.items() if target.is_plain
-            }
             path = "/".join((*parts, part))
-            if plain and path[:2] != "//":  # which is for Werkzeug
-                self.static[path] = plain
+            targets = child.by_method()
+            if targets and path[:2] != "//":  # which is for Werkzeug
+                self.static[path] = {method: (target, ()) for method, target in targets.items()}
             self._collect_static(child, (*parts, part))
 
     def _follow(

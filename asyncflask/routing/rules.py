@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from starlette.routing import BaseRoute
 from werkzeug.routing import IntegerConverter as WerkzeugIntegerConverter
 from werkzeug.routing import Map as WerkzeugMap
 from werkzeug.routing import Rule as WerkzeugRule
@@ -12,7 +13,7 @@ from werkzeug.routing import ValidationError
 
 from ..lazy import lazy
 from ..observed import changed
-from .route import RuleRoute
+from .route import HTTPRuleRoute, WebsocketRuleRoute
 
 
 class Rule(WerkzeugRule):
@@ -35,9 +36,11 @@ class Rule(WerkzeugRule):
         self.provide_automatic_options = False
 
     @lazy
-    def route(self) -> RuleRoute:
-        """The rule in the form that Starlette's routes have."""
-        return RuleRoute(self)
+    def route(self) -> BaseRoute:
+        """The rule in the form that Starlette's routes have, or the mount that it is of."""
+        if self.mount is not None:
+            return self.mount.route  # type: ignore[no-any-return]
+        return WebsocketRuleRoute(self) if self.websocket else HTTPRuleRoute(self)
 
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., Any]:
         """The function that builds its URLs, compiled when the first is built: that takes nine tenths of the
@@ -70,10 +73,21 @@ class IntegerConverter(WerkzeugIntegerConverter):
 class Map(WerkzeugMap):
     """The rules of an application, whose changes are noticed and counted."""
 
+    version = 0
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.version = 0
         super().__init__(*args, **kwargs)
         self.converters["int"] = IntegerConverter
+
+    @classmethod
+    def adopt(cls, url_map: WerkzeugMap) -> None:
+        """Let changes of another map of Werkzeug's be noticed from now on."""
+        if isinstance(url_map, cls):
+            return
+        kind = type(url_map)
+        url_map.__class__ = cls if kind is WerkzeugMap else type(kind.__name__, (cls, kind), {})
+        if url_map.converters.get("int") is WerkzeugIntegerConverter:
+            url_map.converters["int"] = IntegerConverter
 
     def add(self, rulefactory: Any) -> None:
         super().add(rulefactory)

@@ -20,6 +20,8 @@ from uvicorn.config import LOGGING_CONFIG
 from uvicorn.logging import AccessFormatter, DefaultFormatter
 
 from ..typing import ASGIApp
+from .default_headers import DefaultHeaders
+from .drain import DrainingServer
 from .reloader import is_running_from_reloader
 from .terminal import end, leave, say, stopping_signals
 
@@ -50,15 +52,19 @@ def serve(
 
 def _config(app: ASGIApp | str, settings: Mapping[str, Any], tls: ssl.SSLContext | None) -> uvicorn.Config:
     if settings["log_config"] is None:
-        _configure_logging(settings.get("use_colors"))
-    config = uvicorn.Config(app, **settings)
+        configure_logging(settings.get("use_colors"))
+    config = uvicorn.Config(app, **{**settings, "server_header": False, "date_header": False})
     config.load()
+    wanted = [name for name in ("server", "date") if settings.get(f"{name}_header", True)]
+    given = {name for name, _ in config.encoded_headers}  # which uvicorn adds to every response
+    names = [name.encode() for name in wanted if name.encode() not in given]
+    config.loaded_app = DefaultHeaders(config.loaded_app, names)
     if tls is not None:
         config.ssl = tls
     return config
 
 
-def _configure_logging(use_colors: bool | None) -> None:
+def configure_logging(use_colors: bool | None) -> None:
     """Let uvicorn's loggers print, unless the application has set them up."""
     access = LOGGING_CONFIG["formatters"]["access"]["fmt"]
     for name, stream, formatter in (
@@ -82,8 +88,13 @@ def _configure_logging(use_colors: bool | None) -> None:
         logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
 
 
-class Server(uvicorn.Server):
-    """uvicorn's server, without a traceback, a signal or a wait at its end."""
+class Server(DrainingServer):
+    """uvicorn's server, without a traceback, a signal or a wait at its end: somebody is at the keyboard."""
+
+    # uvicorn closes a connection that has not asked for anything yet. One that was accepted just now gets
+    # the time to: during a reload no request is to be lost.
+    linger = 0.05
+    is_behind_balancer = False
 
     def __init__(
         self, config: uvicorn.Config, on_started: Callable[[], None] | None = None, parent: int = 0
@@ -104,14 +115,6 @@ class Server(uvicorn.Server):
             self.should_exit = True
             self._stopping.set()
         return await super().on_tick(counter)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # uvicorn closes a connection that has not asked for anything yet. One that was accepted just now gets
-        # the time to: during a reload no request is to be lost.
-        for server in self.servers:
-            server.close()
-        await asyncio.sleep(0.05)
-        await super().shutdown(sockets=sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

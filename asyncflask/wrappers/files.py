@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 from io import BufferedReader, BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from werkzeug.wrappers import Response
 from werkzeug.wsgi import FileWrapper, _RangeWrapper
 
 from ..concurrency import Walk, current_walk
-from ..typing import Scope, Send
-
-if TYPE_CHECKING:
-    from .response import Response
+from ..typing import Message, Scope, Send
 
 #: Bytes of a file that is read in one go, before its response starts.
 SMALL_SIZE = 256 * 1024
@@ -55,11 +53,12 @@ def _read(body: Any, length: int | None) -> bytes:
     return b"".join(blocks)[:length]
 
 
-async def send_file(response: Response, scope: Scope, send: Send) -> bool:
+async def send_file(response: Response, scope: Scope, send: Send, start: Message | None) -> bool:
     """Send the file that is the body of a response, and close it.
 
     No thread rests for it while a client is slow, unless functions are to be called in the request's own.
 
+    :param start: what starts the response, sent when the first block is there.
     :returns: whether the response is complete.
     """
     walk = current_walk()
@@ -80,6 +79,9 @@ async def send_file(response: Response, scope: Scope, send: Send) -> bool:
         await walk.to_loop()
         if is_free:
             walk.release_worker()
+        if start is not None:
+            await send(start)
+            start = None
         if path is not None:
             await send({"type": "http.response.pathsend", "path": path})
             return True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 from urllib.parse import quote
@@ -21,27 +22,36 @@ from ..lazy import lazy
 class RequestHeaders(ImmutableHeadersMixin, Headers):  # type: ignore[misc]
     """The headers that the client sent; they cannot be changed.
 
-    :param raw: as they are in the scope.
+    As in a WSGI environ a name has one value (see `environ.joined`), dashes and underscores in the name that
+    is asked for are the same, and names that were sent with underscores are left out: a proxy that sets a
+    header removes what a client has sent under that name, but not under the other.
+
+    :param raw: the values by their names in lower case.
     """
 
-    def __init__(self, raw: Sequence[tuple[bytes, bytes]]) -> None:
+    def __init__(self, raw: Mapping[bytes, bytes]) -> None:
         self._raw = raw
 
     @lazy
     def _list(self) -> list[tuple[str, str]]:
         names = _names
-        return [(names.get(name) or _written(name), value.decode("latin-1")) for name, value in self._raw]
-
-    @lazy
-    def _first(self) -> dict[bytes, bytes]:
-        return dict(reversed(self._raw))
+        return [
+            (names.get(name) or _written(name), value.decode("latin-1"))
+            for name, value in self._raw.items()
+            if b"_" not in name
+        ]
 
     def _value_of(self, key: str) -> str | None:
         try:
-            value = self._first.get(key.lower().encode("latin-1"))
-        except (UnicodeEncodeError, AttributeError):
+            value = self._raw.get(key.lower().replace("_", "-").encode("latin-1"))
+        except (UnicodeEncodeError, AttributeError, TypeError):
             return None  # no name of a header, or no string
         return None if value is None else value.decode("latin-1")
+
+    def getlist(self, key: str, type: Callable[[str], Any] | None = None) -> list[Any]:
+        """The value in a list, which is empty without one, or where `type` raises a ValueError."""
+        value = self.get(key, None, type)
+        return [] if value is None else [value]
 
     def get(self, key: str, default: Any = None, type: Callable[[str], Any] | None = None) -> Any:  # type: ignore[override]
         value = self._value_of(key)
@@ -127,6 +137,37 @@ def raw_header(name: str, value: str) -> tuple[bytes, bytes]:
         if len(raw_names) < 500:
             raw_names[name] = raw
     return raw, value.encode("latin-1")
+
+
+#: What no value of a header may have (RFC 9110 section 5.5): control characters but the tab, and what Latin-1
+#: has not. Servers close the connection rather than send it.
+_UNSENDABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+#: Those that are encoded when they are sent.
+_ENCODED = frozenset(("location", "content-location"))
+
+
+def check_values(items: Sequence[tuple[str, str]]) -> None:
+    """Refuse headers that no server would send.
+
+    :raises ValueError: with the name of the header.
+    """
+    for name, _ in items:
+        if name not in raw_names:
+            raw_header(name, "")
+    text = "".join([value for _, value in items])
+    if text.isascii() and text.isprintable():
+        return
+    for name, value in items:
+        if not is_sendable(name, value):
+            raise ValueError(
+                f"The value of the header {name!r} cannot be sent: {value[:200]!r} has characters that no"
+                " header may have (RFC 9110 section 5.5). Encode them, with urllib.parse.quote() for one."
+            )
+
+
+def is_sendable(name: str, value: str) -> bool:
+    """Whether a server would send that."""
+    return _UNSENDABLE.search(value) is None or name.lower() in _ENCODED
 
 
 def _uri(value: str) -> bytes:

@@ -6,10 +6,9 @@ import re
 import weakref
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, Literal, cast, overload
 from urllib.parse import unquote
 
-from starlette.datastructures import State
 from werkzeug.datastructures import (
     Authorization,
     FileStorage,
@@ -20,17 +19,18 @@ from werkzeug.datastructures import (
 )
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
-from werkzeug.sansio.utils import get_host
 from werkzeug.wrappers import Request as RequestBase
 
 from .. import json
 from ..body import Body, MemoryStream, MultipartForm, nothing_to_receive, parse_multipart
-from ..environ import environ_from_scope, route_path, scope_from_environ
+from ..environ import environ_from_scope, joined, route_path, scope_from_environ
 from ..globals import _cv_app, current_app
 from ..helpers import _split_blueprint_path
+from ..hosts import requested_host
 from ..lazy import lazy
-from ..typing import Receive, Scope
+from ..typing import Receive, RequestStream, Scope
 from .headers import RequestHeaders, is_out_of_range, valid_date
+from .state import RequestState
 
 if TYPE_CHECKING:
     from werkzeug.routing import Rule
@@ -136,8 +136,11 @@ class Request(RequestBase):
         self.scope: Scope = scope  # type: ignore[assignment]
         self.method: str = scope.get("method", "GET")
         self._receive = receive
-        raw_headers: dict[bytes, bytes] = dict(scope["headers"])
-        #: The headers by their names in lower case, the last of each: a quick way to see what is there.
+        headers = scope["headers"]
+        raw_headers: dict[bytes, bytes] = dict(headers)
+        if len(raw_headers) != len(headers):
+            raw_headers = joined(headers)
+        #: The headers by their names in lower case, several lines of one name as one.
         self.raw_headers = raw_headers
         #: Whether the headers announce a body (RFC 9112 section 6.3).
         self.has_body = (
@@ -148,12 +151,18 @@ class Request(RequestBase):
         if shallow:
             self.shallow = True
 
+    def forget_target(self) -> None:
+        """Look into the scope anew for path and host."""
+        self.raw_headers = dict(self.scope["headers"])
+        for name in ("headers", "host", "path"):
+            self.__dict__.pop(name, None)
+
     # -- what Werkzeug's request is made of -----------------------------------------------------
 
     @lazy
     def headers(self) -> Headers:
         """The headers that the client sent."""
-        return RequestHeaders(self.scope["headers"])
+        return RequestHeaders(self.raw_headers)
 
     @lazy
     def scheme(self) -> str:
@@ -174,8 +183,7 @@ class Request(RequestBase):
 
         :raises SecurityError: when it is not one of `trusted_hosts`.
         """
-        host = get_host(self.scheme, self.headers.get("host"), self.server, self.trusted_hosts)
-        return "" if "xn--" in host and not _is_idna(host) else host
+        return requested_host(self.scheme, self.headers.get("host"), self.server, self.trusted_hosts)
 
     @lazy
     def root_path(self) -> str:
@@ -224,7 +232,7 @@ class Request(RequestBase):
     def cookies(self) -> ImmutableMultiDict[str, str]:
         """The cookies that the client sent (RFC 6265 section 4.2); the first of those with the same name."""
         pairs = []
-        for part in ";".join(self.headers.getlist("Cookie")).split(";"):
+        for part in self.headers.get("Cookie", "").split(";"):
             name, _, value = part.partition("=")
             name, value = name.strip(" \t"), value.strip(" \t")
             if name:
@@ -239,10 +247,10 @@ class Request(RequestBase):
         return f"{self.path}?{self.query_string.decode(errors='werkzeug.url_quote')}"
 
     @property
-    def state(self) -> State:
+    def state(self) -> RequestState:
         """What the lifespan has left for requests, as attributes or items (ASGI specification, "Lifespan
         State"); also a place for what middleware notes."""
-        return State(self.scope.setdefault("state", {}))
+        return RequestState(self.scope, self._app is not None and self._app._lifespan is not None)
 
     date: datetime | None = _Date("Date")  # type: ignore[assignment]
     if_modified_since: datetime | None = _Date("If-Modified-Since")  # type: ignore[assignment]
@@ -317,8 +325,12 @@ class Request(RequestBase):
         return body
 
     def _needs_no_announcement(self) -> bool:
-        # Over HTTP/2 and later a body may come without a header that says so.
-        return self.method != "HEAD" and self.scope.get("http_version", "1.1")[0] not in "01"
+        # Over HTTP/2 and later a body may come without a header that says so; so it may from WSGI middleware.
+        if self.method == "HEAD":
+            return False
+        if self.scope.get("http_version", "1.1")[0] not in "01":
+            return True
+        return "asyncflask.wsgi" in self.scope and "wsgi.input_terminated" in self.environ
 
     async def receive_body(self) -> None:
         """Receive the whole body, on a route declared with ``stream=True``; afterwards `form`,
@@ -330,7 +342,7 @@ class Request(RequestBase):
         self.streams_body = False
 
     @lazy
-    def stream(self) -> IO[bytes]:
+    def stream(self) -> RequestStream:
         """The body as a file. Reading it leaves nothing for `form` and `data`, as in Flask.
 
         On a route declared with ``stream=True`` these are the chunks as they
@@ -343,13 +355,25 @@ class Request(RequestBase):
                 "This request was made with shallow=True, which is to say that its body is not read."
             )
         if self._stream_is_taken:
-            return MemoryStream()  # it has been read to its end
+            return cast(RequestStream, MemoryStream())  # it has been read to its end
         if self._receive is None and "environ" in self.__dict__:
             stream = self._wsgi_stream()
         else:
             stream = self.body.open(self.streams_body)
         self._stream_is_taken = True
-        return stream
+        return cast(RequestStream, stream)
+
+    def _raw_stream(self) -> IO[bytes]:
+        """The body for ``wsgi.input``. What is read there is missing in `stream`, which says so as under
+        Flask: with ClientDisconnected, a 400."""
+        if self._stream_is_taken or self.streams_body or self.shallow or self._receive is None:
+            return self.stream
+        from werkzeug.wsgi import LimitedStream  # WSGI
+
+        raw = self.stream
+        if self.content_length is not None:
+            self.stream = cast(RequestStream, LimitedStream(raw, self.content_length))
+        return raw
 
     def _wsgi_stream(self) -> IO[bytes]:
         from werkzeug.wsgi import get_input_stream  # WSGI
@@ -362,8 +386,6 @@ class Request(RequestBase):
         raw = self.raw_headers.get(b"content-type")
         if raw is None:
             return ""
-        if len(self.raw_headers) != len(self.scope["headers"]):
-            return super().mimetype  # there may be several, and a raw header is the last of its name
         mimetype = _mimetypes.get(raw)
         if mimetype is None:
             mimetype = super().mimetype
@@ -371,7 +393,15 @@ class Request(RequestBase):
                 _mimetypes[raw] = mimetype
         return mimetype
 
-    def get_data(  # type: ignore[override]
+    @overload
+    def get_data(
+        self, cache: bool = True, as_text: Literal[False] = False, parse_form_data: bool = False
+    ) -> bytes: ...
+    @overload
+    def get_data(
+        self, cache: bool = True, as_text: Literal[True] = ..., parse_form_data: bool = False
+    ) -> str: ...
+    def get_data(
         self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False
     ) -> bytes | str:
         """The body.
@@ -594,27 +624,21 @@ def _is_plain_cookie(name: str, value: str) -> bool:
     return _ODD_IN_COOKIE.search(name) is None and _ODD_IN_COOKIE.search(value) is None
 
 
-def _is_idna(host: str) -> bool:
-    try:
-        host.encode().decode("idna")
-    except UnicodeDecodeError:
-        return True  # Werkzeug shows such a label as it is
-    except UnicodeError:
-        return False
-    return True
-
-
 class _Input:
     """``wsgi.input``: opens the body when it is first read."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
 
+    @lazy
+    def _stream(self) -> IO[bytes]:
+        return self._request._raw_stream()
+
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._request.stream, name)
+        return getattr(self._stream, name)
 
     def __iter__(self) -> Any:
-        return iter(self._request.stream)
+        return iter(self._stream)
 
 
 def _file_wrapper(file: IO[bytes], buffer_size: int = 8192) -> Any:

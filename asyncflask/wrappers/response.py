@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 from contextvars import copy_context
 from functools import lru_cache
 from inspect import isasyncgen
-from typing import Any
+from typing import Any, cast
 
 from werkzeug.datastructures import (
     Headers,
@@ -20,7 +20,7 @@ from ..concurrency import active_walk, current_walk, inner_walk, outside
 from ..concurrency.ending import Ending
 from ..concurrency.pool import shared_pool
 from ..environ import environ_from_scope
-from ..globals import _cv_app, current_app
+from ..globals import _cv_app
 from ..helpers import CONTROLS
 from ..lazy import lazy
 from ..typing import Message, Receive, Scope, Send
@@ -44,6 +44,8 @@ class Response(ResponseBase):
     _asks_questions = False
     _has_own_headers = False
     _has_own_close = False
+    #: Whether the headers of a stream are sent before its first chunk is there.
+    _starts_at_once = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -123,8 +125,8 @@ class Response(ResponseBase):
     @property
     def max_cookie_size(self) -> int:  # type: ignore[override]
         """``MAX_COOKIE_SIZE`` of the configuration: a larger cookie gives a warning."""
-        app = current_app
-        return app.config["MAX_COOKIE_SIZE"] if app else super().max_cookie_size
+        ctx = _cv_app.get(None)
+        return super().max_cookie_size if ctx is None else ctx.app.config["MAX_COOKIE_SIZE"]
 
     @property
     def is_async_stream(self) -> bool:
@@ -161,45 +163,55 @@ class Response(ResponseBase):
             for message in messages:
                 await send(message)
             return
-        parts: Any = self.response
-        status = self._status_code
-        if type(parts) is not list and active_walk() is None:
+        if type(self.response) is not list and active_walk() is None:
             # Around the application rather than inside of it: nobody else closes it.
             walk = inner_walk(shared_pool())
             walk.server_context = copy_context()
             await walk.run(self.send_and_close(scope, receive, send))
             return
+        start, body = self.start(scope)
+        if body is not None:
+            await send(start)
+            await send({"type": "http.response.body", "body": body})
+            return
+        without_body = self._is_without_body(scope)
+        late_start = None if without_body or self._starts_at_once else start
+        if late_start is None:
+            await send(start)
+        if not without_body:
+            if self.is_async_stream:
+                await send_async(cast(AsyncIterable[Any], self.response), send, late_start)
+            elif is_plain_file(self.response):
+                if await send_file(self, scope, send, late_start):
+                    return
+            else:
+                await send_sync(self.response, send, late_start)
+        await send({"type": "http.response.body", "body": b""})
+
+    def start(self, scope: Scope) -> tuple[Message, bytes | None]:
+        """The message that starts the response, and the body if that is no stream."""
+        status = self._status_code
         if not 200 <= status < 600:
             check_status(status, self._status)
             if status >= 600:
                 _teach_uvicorn(status, self._status)
         start: dict[str, Any] = {"type": "http.response.start", "status": status}
         start["headers"] = self._prepared or self.asgi_headers(scope)
-        if "asyncflask.client" in scope:
-            # What does not go over the wire, for the test client: the reason and how names are written.
+        if "asyncflask.as_written" in scope:
+            # What does not go over the wire: the reason and how names are written.
             start["asyncflask.status"] = self.status
             start["asyncflask.names"] = [name for name, _ in self.headers]
-        without_body = scope["method"] == "HEAD" or status == 304 or status == 204 or status < 200
-        if type(parts) is list or type(parts) is tuple:
-            if without_body:
-                body = b""
-            elif len(parts) == 1 and type(parts[0]) is bytes:
-                body = parts[0]
-            else:
-                body = b"".join(self.iter_encoded())
-            await send(start)
-            await send({"type": "http.response.body", "body": body})
-            return
-        await send(start)
-        if not without_body:
-            if self.is_async_stream:
-                await send_async(parts, send)
-            elif is_plain_file(parts):
-                if await send_file(self, scope, send):
-                    return
-            else:
-                await send_sync(parts, send)
-        await send({"type": "http.response.body", "body": b""})
+        parts: Any = self.response
+        if type(parts) is not list and type(parts) is not tuple:
+            return start, None
+        if self._is_without_body(scope):
+            return start, b""
+        is_one = len(parts) == 1 and type(parts[0]) is bytes
+        return start, parts[0] if is_one else b"".join(self.iter_encoded())
+
+    def _is_without_body(self, scope: Scope) -> bool:
+        status = self._status_code
+        return scope["method"] == "HEAD" or status == 304 or status == 204 or status < 200
 
     async def send_and_close(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response from within a walk, and close it."""

@@ -1,4 +1,8 @@
-"""Sending a body that is an iterator: an async one, a sync one, a file."""
+"""Sending a body that is an iterator.
+
+As WSGI servers do, the first chunk is taken before anything is sent (PEP 3333, "The start_response()
+Callable"), so that what fails until then can be answered with an error.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import Any
 
 from ..concurrency import Walk, current_walk
 from ..concurrency.inbox import inbox_of
-from ..typing import Send
+from ..typing import Message, Send
 
 #: Bytes of a stream that may wait for the server to take them while the iterator goes on, each chunk counted
 #: with `_OVERHEAD`.
@@ -27,10 +31,16 @@ def encoded(chunk: Any) -> bytes:
     return body
 
 
-async def send_async(chunks: AsyncIterable[Any], send: Send) -> None:
-    """Send the chunks of an async iterator, each by itself."""
+async def send_async(chunks: AsyncIterable[Any], send: Send, start: Message | None) -> None:
+    """Send the chunks of an async iterator, each by itself.
+
+    :param start: what starts the response, sent when the first chunk is there.
+    """
     count = 0
     async for chunk in chunks:
+        if start is not None:
+            await send(start)
+            start = None
         if chunk:
             body = chunk if type(chunk) is bytes else encoded(chunk)
             await send({"type": "http.response.body", "body": body, "more_body": True})
@@ -38,26 +48,30 @@ async def send_async(chunks: AsyncIterable[Any], send: Send) -> None:
         if count == _TURN:
             count = 0
             await asyncio.sleep(0)
+    if start is not None:
+        await send(start)
 
 
-async def send_sync(chunks: Iterable[Any], send: Send) -> None:
+async def send_sync(chunks: Iterable[Any], send: Send, start: Message | None) -> None:
     """Send the chunks of a sync iterator, which is stepped in the walk's thread.
 
     The first one leaves by itself. For the others the iterator stays in its thread, and a task on the loop
     sends what has come meanwhile, joined. When `AHEAD_SIZE` bytes wait for the server, the iterator rests
     until half of them are gone.
+
+    :param start: as for `send_async`.
     """
     walk = current_walk()
     await walk.to_thread()
     iterator = iter(chunks)
-    for first in iterator:
-        await walk.to_loop()
-        if first:
-            await send({"type": "http.response.body", "body": encoded(first), "more_body": True})
-        break
-    else:
-        await walk.to_loop()
+    first = next(iterator, None)
+    await walk.to_loop()
+    if start is not None:
+        await send(start)
+    if first is None:
         return
+    if first:
+        await send({"type": "http.response.body", "body": encoded(first), "more_body": True})
     outflow = Outflow(walk, send)
     try:
         await outflow.take_from(iterator)

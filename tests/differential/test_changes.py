@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from werkzeug.exceptions import NotFound, Unauthorized
+from werkzeug.exceptions import BadRequest, NotFound, Unauthorized
 from werkzeug.routing import Rule
 
 from .harness import case, raised
@@ -128,6 +128,83 @@ def test_views_rules_and_methods(fw):
         del app.process_response
         app.handle_user_exception = lambda error: ("handled", 418)
         yield client.get("/missing")
+
+    return app, steps
+
+
+@case
+def test_error_handlers(fw):
+    app = fw.Flask(__name__)
+    inner = fw.Blueprint("inner", __name__)
+
+    class Failed(Exception):
+        pass
+
+    class Worse(Failed):
+        pass
+
+    @app.get("/failed")
+    def failed():
+        raise Failed
+
+    @app.get("/worse")
+    def worse():
+        raise Worse
+
+    @inner.get("/inner")
+    def of_blueprint():
+        raise Failed
+
+    @app.get("/key")
+    def key():
+        return fw.request.args["key"]
+
+    @app.errorhandler(404)
+    def not_found(error):
+        return "none", 404
+
+    @app.errorhandler(Failed)
+    def handle(error):
+        return type(error).__name__, 500
+
+    app.register_blueprint(inner)
+
+    def answer(text):
+        def handler(error):
+            return text, 500
+
+        return handler
+
+    paths = ("/missing", "/failed", "/worse", "/inner", "/key")
+
+    def all_paths(client):
+        return [(response.status, response.data) for response in map(client.get, paths)]
+
+    def steps(client):
+        yield all_paths(client), all_paths(client)
+        app.error_handler_spec[None][None][Worse] = answer("worse")
+        yield all_paths(client)
+        app.error_handler_spec["inner"][None][Failed] = answer("inner")
+        app.error_handler_spec[None][404][NotFound] = answer("other")
+        app.error_handler_spec[None][400][BadRequest] = answer("bad")
+        yield all_paths(client)
+        app.error_handler_spec[None][None] = {Failed: answer("replaced")}
+        yield all_paths(client)
+        app.error_handler_spec[None][None][Worse] = answer("put into a dict of its own")
+        yield all_paths(client)
+        app.config["TRAP_BAD_REQUEST_ERRORS"] = True
+        app.error_handler_spec[None][None][KeyError] = answer("key")
+        yield all_paths(client)
+        app.config["TRAP_BAD_REQUEST_ERRORS"] = False
+        app.config["TRAP_HTTP_EXCEPTIONS"] = True
+        app.error_handler_spec[None][None][NotFound] = answer("trapped")
+        yield all_paths(client)
+        app.config["TRAP_HTTP_EXCEPTIONS"] = False
+        app.handle_http_exception = lambda error: ("replaced", 418)
+        yield all_paths(client)
+        del app.handle_http_exception
+        app.error_handler_spec.clear()
+        yield client.get("/missing").status
 
     return app, steps
 

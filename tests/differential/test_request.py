@@ -972,3 +972,60 @@ def test_values_are_of_one_request_only(fw):
         return repr(noted)
 
     return app, ["/", post("/"), "/?a=1"]
+
+
+# What others have read before
+
+
+@case
+def test_reading_in_two_ways(fw):
+    """What was taken from ``wsgi.input`` is missing, and that is an error; what was taken from ``stream`` is
+    not."""
+    app = fw.Flask(__name__)
+
+    def read(way, request):
+        match way:
+            case "environ":
+                return request.environ["wsgi.input"].read()
+            case "part":
+                return request.environ["wsgi.input"].read(3)
+            case "line":
+                return request.environ["wsgi.input"].readline()
+            case "lines":
+                return list(request.environ["wsgi.input"])
+            case "input_stream":
+                return request.input_stream.read()
+            case "look":
+                return hasattr(request.environ["wsgi.input"], "read")
+            case "stream":
+                return request.stream.read()
+            case "data":
+                return request.get_data()
+            case "uncached":
+                return request.get_data(cache=False)
+            case "form":
+                return request.form.to_dict()
+            case "files":
+                return sorted(request.files)
+            case "json":
+                return request.get_json(force=True)
+            case "silent":
+                return request.get_json(force=True, silent=True)
+
+    @app.post("/<first>/<second>")
+    def index(first, second):
+        return f"{read(first, fw.request)!r} {read(second, fw.request)!r}"
+
+    @app.errorhandler(400)
+    def refused(error):
+        return f"{type(error).__name__}", 400
+
+    first = ["environ", "part", "line", "lines", "input_stream", "look", "stream", "data", "uncached"]
+    second = ["environ", "stream", "data", "form", "files", "json", "silent"]
+    ways = [f"/{a}/{b}" for a in first for b in second]
+    return app, [
+        *(post(way, data=b'{"a": 1}\n ', content_type="application/json") for way in ways),
+        *(post(way, data={"a": "b\nc"}) for way in ways),
+        *(post(way, **multipart((FIELD, b"1"))) for way in ways),
+        *(post(way, data=b"") for way in ways),
+    ]

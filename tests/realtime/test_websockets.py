@@ -88,7 +88,7 @@ class Connected:
             "raw_path": path.encode(),
             "query_string": b"",
             "root_path": "",
-            "headers": [(b"host", b"localhost"), *(headers or [])],
+            "headers": list(({b"host": b"localhost"} | dict(headers or [])).items()),
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 80),
             "subprotocols": [],

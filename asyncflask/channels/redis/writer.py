@@ -11,10 +11,11 @@ from itertools import count
 from secrets import token_hex
 from typing import Any
 
+from ...loops import spawn
+from ...redis import Patience, is_trouble
 from ..errors import ChannelsUnavailable
-from ..loops import spawn
 from ..message import Order
-from .trouble import Patience, is_trouble, unavailable
+from .errors import unavailable
 
 #: Messages sent at once.
 BATCH = 100

@@ -1,13 +1,16 @@
-"""The lifespan of an application that a client's ``with`` block runs."""
+"""The lifespan of an application that a thread runs, in the place of an ASGI server."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from ..app import Flask
+from ..concurrency.waiting import Wait
+from ..concurrency.worker import Worker
 from ..typing import Message
-from .call import prepare_call
+
+if TYPE_CHECKING:
+    from ..protocols import Application
 
 
 class Lifespan:
@@ -16,7 +19,7 @@ class Lifespan:
     :ivar state: what the scope of a request has a copy of, between startup and shutdown; else None.
     """
 
-    def __init__(self, app: Flask, loop: asyncio.AbstractEventLoop | None) -> None:
+    def __init__(self, app: Application, loop: asyncio.AbstractEventLoop | None) -> None:
         self.state: dict[str, Any] | None = None
         self._app = app
         self._loop = loop
@@ -33,7 +36,8 @@ class Lifespan:
             "state": state,
             "asyncflask.client": None,  # no server's
         }
-        self._wait = prepare_call(self._app, self._loop, scope, self._receive, self._send)
+        called = cast(Any, self._app)(scope, self._receive, self._send)
+        self._wait = Wait(called, None, Worker(), self._loop)
         self._wait.start()
         self._wait.serve(lambda: self._startup_done)
         if self._wait.done:

@@ -10,8 +10,6 @@ from redis.exceptions import AuthenticationError, ReadOnlyError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from ..errors import ChannelsUnavailable
-
 logger = logging.getLogger(__name__)
 
 _TROUBLE = (RedisConnectionError, RedisTimeoutError, ReadOnlyError, OSError, TimeoutError)
@@ -39,9 +37,9 @@ def is_trouble(error: BaseException | None) -> bool:
     return error is None or (isinstance(error, _TROUBLE) and not isinstance(error, AuthenticationError))
 
 
-def unavailable(error: BaseException | None) -> ChannelsUnavailable:
-    """The exception for who has asked for something; why is logged, for a client is not told."""
+def reason(error: BaseException | None) -> str:
+    """What is wrong, as a sentence. It is logged, for a client is not told."""
     what = "is not to be reached" if is_trouble(error) else "has refused"
     why = f": {error}".rstrip(".") if str(error or "") else ""
     logger.warning("Redis %s%s", what, why)
-    return ChannelsUnavailable(f"Redis {what}{why}.")
+    return f"Redis {what}{why}."

@@ -170,7 +170,13 @@ def is_sendable(name: str, value: str) -> bool:
     return _UNSENDABLE.search(value) is None or name.lower() in _ENCODED
 
 
+#: A path, and perhaps a query, in which there is nothing to encode, as most are.
+_PLAIN_PATH = re.compile(r"/(?!/)[A-Za-z0-9/._~-]*(?:\?[A-Za-z0-9&=._~-]+)?")
+
+
 def _uri(value: str) -> bytes:
+    if _PLAIN_PATH.fullmatch(value) is not None:
+        return value.encode()
     try:
         return iri_to_uri(value).encode("latin-1")
     except ValueError:  # no URL, such as "http://["; the client may make of it what it can

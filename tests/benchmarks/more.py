@@ -78,6 +78,7 @@ CASES = {
         files("send_from_directory", "/download/small.txt"),
         case("plain", "/plain"),
         case("signals", "/plain", application="create_signals"),
+        case("unsent signals", "/plain", application="create_unsent_signals"),
         case("other's signals", "/plain", application="create_other_signals"),
         case("405", "/post", None, status=405),
         case("OPTIONS", "/post", None, method="OPTIONS", status=None),

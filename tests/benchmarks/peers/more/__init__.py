@@ -8,7 +8,8 @@ whose function it has:
 ``create_files``: static files, and one sent by a view.
 ``create_answers``: redirects, flashes, errors, JSON, methods.
 ``create_headers``: five headers that a hook adds.
-``create_signals``, ``create_other_signals``: receivers of this application's signals, of another one's.
+``create_signals``: receivers of signals that each request sends.
+``create_unsent_signals``, ``create_other_signals``: of those that it does not send, of another application's.
 ``create_websockets``: an echo.
 ``create_factory``: 50 routes in five blueprints.
 ``test_client``: makes a function that asks a test client once.

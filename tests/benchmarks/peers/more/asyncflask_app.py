@@ -11,12 +11,15 @@ from asyncflask import (
     Response,
     abort,
     flash,
+    got_request_exception,
+    message_flashed,
     redirect,
     request,
     request_finished,
     request_started,
     send_from_directory,
     stream_template,
+    template_rendered,
     websocket,
 )
 from asyncflask.json.fast import OrjsonProvider
@@ -135,11 +138,23 @@ def create_headers() -> Flask:
 def create_signals() -> Flask:
     app = create_answers()
 
-    def receiver(sender: Flask, **values: Any) -> None:
+    async def receiver(sender: Flask, **values: Any) -> None:
         pass
 
     request_started.connect(receiver, app)
     request_finished.connect(receiver, app)
+    app.extensions["receiver"] = receiver
+    return app
+
+
+def create_unsent_signals() -> Flask:
+    app = create_answers()
+
+    def receiver(sender: Flask, **values: Any) -> None:
+        pass
+
+    for signal in (got_request_exception, message_flashed, template_rendered):
+        signal.connect(receiver, app)
     app.extensions["receiver"] = receiver
     return app
 

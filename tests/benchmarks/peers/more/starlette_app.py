@@ -138,7 +138,7 @@ def create_headers() -> Starlette:
 
 
 #: Starlette has no signals: what its requests take without.
-create_signals = create_other_signals = create_answers
+create_signals = create_unsent_signals = create_other_signals = create_answers
 
 
 def create_websockets() -> Starlette:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import signal
+import subprocess
 
 import nox
 
@@ -24,18 +26,18 @@ def install(session: nox.Session, *groups: str, project: bool = True) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Serve the example blog on http://127.0.0.1:5000 until Ctrl-C (``-- --port 8000``: elsewhere)."""
-    install(session)
+    """Serve the examples on http://127.0.0.1:5000 until Ctrl-C (``-- --port 8000``: elsewhere)."""
+    install(session, "demo")
     # Or a nox that is told to end would leave the server behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    command = ("python", "-m", "examples.blog", *session.posargs)
+    command = ("python", "-m", "examples", *session.posargs)
     session.run(*command, interrupt_timeout=1, terminate_timeout=10)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, the benchmarks' own included (``-- -k name``: some of them)."""
-    install(session, "tests", "bench")
+    install(session, "tests", "bench", "guides")
     workers = (os.cpu_count() or 1) + 1  # many tests wait, for servers and clocks
     session.run("pytest", "-n", str(workers), "--ignore=tests/extensions", *session.posargs)
 
@@ -59,12 +61,45 @@ def types(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation into build/docs, where a broken link is an error, and run its examples."""
-    install(session, "docs", "tests")
+    install(session, "docs", "tests", "guides")
     session.run(
         "sphinx-build", "--quiet", "--fail-on-warning", "--keep-going", "--nitpicky", "docs", "build/docs"
     )
     session.run("pytest", "tests/test_docs.py", *session.posargs)
     session.log("Read it: build/docs/index.html")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the packages into dist, and use the wheel in an empty environment of each Python there is."""
+    session.install("--quiet", *nox.project.dependency_groups(GROUPS, "build"))
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", "dist", silent=True)
+    packages = [os.path.join("dist", name) for name in os.listdir("dist")]
+    session.run("twine", "check", "--strict", *packages)
+    wheel = next(os.path.abspath(path) for path in packages if path.endswith(".whl"))
+    check = os.path.abspath("tests/packaging/check.py")
+    for version, python in found_pythons().items():
+        folder = os.path.join(os.path.abspath(session.create_tmp()), version)
+        tool = os.path.join(folder, "Scripts" if os.name == "nt" else "bin", "python")
+        session.run(python, "-m", "venv", "--clear", folder, external=True)
+        session.run(tool, "-m", "pip", "install", "--quiet", wheel, external=True)
+        with session.chdir(folder):  # not where the sources could be imported
+            session.run(tool, "-I", check, external=True)
+
+
+def found_pythons() -> dict[str, str]:
+    """The Pythons that the package is for, as far as they are installed: on the path, or by pyenv."""
+    found: dict[str, str] = {}
+    versions = os.path.join(os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv")), "versions")
+    for minor in range(11, 15):
+        folders = glob.glob(os.path.join(versions, f"3.{minor}.*", "bin"))
+        for candidate in (shutil.which(f"python3.{minor}"), *(f"{folder}/python" for folder in folders)):
+            code = f"import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, {minor}))"
+            if candidate and not subprocess.run([candidate, "-c", code], capture_output=True).returncode:
+                found[f"3.{minor}"] = candidate
+                break
+    return found
 
 
 @nox.session

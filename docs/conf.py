@@ -26,6 +26,7 @@ copybutton_prompt_is_regexp = True
 
 # In docstrings `name` is a name of the reference, or a parameter. The former are links.
 default_role = "py:obj"
+maximum_signature_line_length = 80  # longer ones have a line for each parameter
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_default_options = {"members": True, "undoc-members": True}

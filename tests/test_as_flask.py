@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from werkzeug.test import Client
 
 import asyncflask
 from tests.test_flask_names import MODULES
@@ -492,12 +493,39 @@ class TestInstrumentation:
     """What monitoring for Flask, Sentry's above all, puts in the place of `Flask.__call__`."""
 
     def test_for_wsgi(self, monkeypatch):
-        """It is refused, with what to do, before every request fails."""
+        """It becomes WSGI middleware, also around an application that was made before it came."""
         made_before = asyncflask.Flask("before")
-        monkeypatch.setattr(asyncflask.Flask, "__call__", lambda self, environ, start_response: [])
-        for use in (asyncflask.Flask, lambda _: made_before.test_client()):
-            with pytest.raises(TypeError, match=r"is for WSGI.*add_middleware"):
-                use("after")
+        call = asyncflask.Flask.__call__
+        seen = []
+
+        def instrumented(self, environ, start_response):
+            seen.append(environ["PATH_INFO"])
+            return call(self, environ, start_response)
+
+        monkeypatch.setattr(asyncflask.Flask, "__call__", instrumented)
+        for app in (made_before, asyncflask.Flask("after")):
+            app.get("/")(lambda: "answered")
+            for client in (app.test_client(), Client(app)):
+                assert client.get("/").text == "answered"
+        assert seen == ["/"] * 4
+
+    def test_for_wsgi_in_a_subclass(self):
+        class Noting(asyncflask.Flask):
+            noted = ()
+
+            def __call__(self, environ, start_response):
+                self.noted = (*self.noted, "call")
+                return super().__call__(environ, start_response)
+
+            def wsgi_app(self, environ, start_response):
+                self.noted = (*self.noted, "wsgi_app")
+                return super().wsgi_app(environ, start_response)
+
+        app = Noting("noting")
+        app.get("/")(lambda: "answered")
+        for client in (app.test_client(), Client(app)):
+            assert client.get("/").text == "answered"
+        assert app.noted == ("call", "wsgi_app") * 2
 
     def test_for_asgi(self, monkeypatch):
         seen = []

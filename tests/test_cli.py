@@ -232,12 +232,12 @@ class TestFindingTheApplication:
     def test_application_made_with_flask(self):
         module = types.ModuleType("old")
         module.app = flask.Flask("old")
-        with pytest.raises(
-            cli.NoAppException, match=r"Failed to find Flask application.*'from asyncflask import'"
-        ):
+        with pytest.raises(cli.NoAppException, match="Failed to find Flask application") as raised:
             cli.find_best_app(module)
-        with pytest.raises(cli.NoAppException, match=r"valid Flask application.*'from asyncflask import'"):
+        assert "'from asyncflask import'" in raised.value.format_message()
+        with pytest.raises(cli.NoAppException, match="valid Flask application") as raised:
             cli.find_app_by_string(module, "app")
+        assert "'from asyncflask import'" in raised.value.format_message()
 
     @pytest.mark.parametrize("name", ["wsgi.py", "app.py", "asgi.py"])
     def test_default_files(self, name, write):

@@ -122,7 +122,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for module in set(sys.modules) - before:
         if str(getattr(sys.modules[module], "__file__", None)).startswith(str(tmp_path)):
             del sys.modules[module]
-    logging.getLogger("hello").handlers.clear()
+    logger = logging.getLogger("hello")
+    logger.handlers.clear()
+    logger.setLevel(logging.NOTSET)
+    logger.disabled = False
 
 
 def run(file: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
@@ -140,7 +143,8 @@ def run(file: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_examples_do_what_the_page_says(
     section: Section, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if "asyncflask.as_flask" in "".join(block.text for block in section.blocks):
+    text = "".join(block.text for block in section.blocks)
+    if "asyncflask.as_flask" in text or "dictConfig" in text:
         answer_in_own_process(section, folder)
         return
     names = dict(run(section.write_to(folder), monkeypatch))
@@ -155,7 +159,7 @@ def test_examples_do_what_the_page_says(
     assert not runner.failures, "".join(report)
 
 
-#: The same, as a program: Flask must not have been imported by other tests.
+#: The same, as a program: Flask must not have been imported by other tests, nor logging configured for them.
 OWN_PROCESS = """
 import doctest, hello, sys
 runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)

@@ -262,9 +262,13 @@ class TestServe:
         program.press_ctrl_c()
         assert program.wait() == 0
         port = program.url.rpartition(":")[2]
-        assert program.err == [f" * Running on http://127.0.0.1:{port}", "Press CTRL+C to quit"]
+        assert program.err == [
+            "WARNING: This is a development server. In production there is '--workers', or another server.",
+            f" * Running on http://127.0.0.1:{port}",
+            "Press CTRL+C to quit",
+        ]
         assert program.out[:2] == [" * Serving Flask app 'app'", " * Debug mode: off"]
-        assert re.fullmatch(r'INFO:\s+127\.0\.0\.1:\d+ - "GET / HTTP/1\.1" 200 OK', program.out[2])
+        assert re.fullmatch(r"\d\d:\d\d:\d\d  200 \d+\.\d ms  GET /  index", program.out[2])
         assert program.out[3:] == ["after run"]
         assert is_free(program.url)
 
@@ -360,7 +364,7 @@ class TestServe:
         program = script("app.run('0.0.0.0', 0)")
         assert program.get("/") == (200, "one")
         assert program.err[0] == " * Running on all addresses (0.0.0.0)"
-        assert program.err[1].startswith(" * Running on http://127.0.0.1:")
+        assert program.err[2].startswith(" * Running on http://127.0.0.1:")
 
     def test_unix_socket(self, script, tmp_path):
         path = tmp_path / "s"

@@ -9,7 +9,6 @@ import ast
 import inspect
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Literal, overload
@@ -18,6 +17,7 @@ import click
 
 from ..app import Flask
 from .candidates import candidates, module_near, what_it_is
+from .tracebacks import formatted
 
 
 class NoAppException(click.UsageError):
@@ -202,7 +202,7 @@ def locate_app(module_name: str, app_name: str | None, raise_if_not_found: bool 
         # An error of the import system itself has no frame below this one.
         if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
             raise NoAppException(
-                f"While importing {module_name!r}, an ImportError was raised:\n\n{traceback.format_exc()}"
+                f"While importing {module_name!r}, an ImportError was raised:\n\n{formatted(error)}\n"
             ) from None
         if raise_if_not_found:
             near = module_near(os.path.join(sys.path[0], *module_name.split(".")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -25,45 +26,50 @@ class SeparatedPathType(click.Path):
         return [convert(item, param, ctx) for item in self.split_envvar_value(value)]
 
 
+#: With the default and the environment variable in the help.
+_option = partial(click.option, show_default=True, show_envvar=True)
+
+
 @also_with_application_options
 @click.command("run", short_help="Run a development server.")
-@click.option("--host", "-h", default="127.0.0.1", help="The interface to bind to.")
-@click.option("--port", "-p", type=click.IntRange(0, 65535), default=5000, help="The port to bind to.")
-@click.option(
+@_option("--host", "-h", default="127.0.0.1", help="The interface to bind to.")
+@_option("--port", "-p", type=click.IntRange(0, 65535), default=5000, help="The port to bind to.")
+@_option(
     "--cert",
     type=CertParamType(),
     help="A certificate file, to serve HTTPS.",
     is_eager=True,
 )
-@click.option(
+@_option(
     "--key",
     type=click.Path(exists=True, dir_okay=False, resolve_path=True),
     callback=_validate_key,
     expose_value=False,
     help="The key file that goes with the certificate.",
 )
-@click.option(
+@_option(
     "--reload/--no-reload",
     default=None,
     help="Start again when a source file changes. The default is the debug mode.",
 )
-@click.option(
+@_option(
     "--debugger/--no-debugger",
     default=None,
     help="Show unhandled errors in the browser. The default is the debug mode.",
 )
-@click.option(
+@_option(
     "--with-threads/--without-threads",
     default=True,
+    show_default=False,
     help="Accepted for compatibility: sync views always run in threads.",
 )
-@click.option(
+@_option(
     "--extra-files",
     default=None,
     type=SeparatedPathType(),
     help=f"More files, or folders, whose change reloads. Paths are separated by {os.path.pathsep!r}.",
 )
-@click.option(
+@_option(
     "--exclude-patterns",
     default=None,
     type=SeparatedPathType(),
@@ -139,4 +145,4 @@ def _run_processes(
     if info.app_import_path is not None:
         os.environ["FLASK_APP"] = info.app_import_path
     settings = {} if cert is None else {"ssl_certfile": cert[0], "ssl_keyfile": cert[1]}
-    run_processes(number, host, port, settings)
+    run_processes("asyncflask.cli.factory:load_app", number, host, port, settings)

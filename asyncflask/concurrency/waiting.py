@@ -219,11 +219,14 @@ class Wait:
         return True
 
     def result(self) -> Any:
-        """What the coroutine returned, or raised."""
+        """What the coroutine returned, or raised: once, an exception would be kept through its traceback."""
         if self._exit is not None:
             raise self._exit
-        assert self.task is not None
-        return _result_of(self.task.result)
+        task, self.task = self.task, None
+        try:
+            return None if task is None else _result_of(task.result)
+        finally:
+            del task
 
 
 def _wait_for(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None, walk: Walk | None = None) -> T:

@@ -97,7 +97,7 @@ class ContextMiddleware:
             if walk.afterwards:
                 call = scope.get("asyncflask.wsgi")
                 if call is not None:
-                    call.after_sending(walk.afterwards)
+                    call.afterwards.add(walk.afterwards)
                 else:
                     for start in walk.afterwards:
                         start()

@@ -93,8 +93,11 @@ class WSGIMiddleware:
             await response.answer_nobody()
         finally:
             response.start.end()
-            if hasattr(result, "close"):
-                await _close(walk, result)
+            try:
+                if hasattr(result, "close"):
+                    await _close(walk, result)
+            finally:
+                exchange.afterwards.begin()
 
 
 async def _close(walk: Walk, result: Any) -> None:

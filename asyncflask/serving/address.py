@@ -13,6 +13,8 @@ import click
 
 from .terminal import say
 
+DEVELOPMENT = "WARNING: This is a development server. In production there is '--workers', or another server."
+
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; exits with one line on stderr if there cannot be one."""
@@ -75,6 +77,7 @@ def announce(host: str, sock: socket.socket, scheme: str) -> None:
                 hosts = ["[::1]", f"[{_outside_address('fd00::1', socket.AF_INET6)}]"]
         port = sock.getsockname()[1]
         places = [f"{scheme}://{name}:{port}" for name in dict.fromkeys(hosts)]
+    say(click.style(DEVELOPMENT, fg="red"))
     for place in places:
         say(f" * Running on {place}")
     say(click.style("Press CTRL+C to quit", fg="yellow"))

@@ -8,14 +8,11 @@ process, and keeps them: who takes over a place takes over its socket, with all 
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
-import click
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
@@ -121,30 +118,16 @@ class Supervisor(Multiprocess):
         self.processes.append(self.start_at(len(self.processes)))
 
 
-def load_app() -> Any:
-    """The application of the command line, in a process of its own."""
-    from ..cli import ScriptInfo
+def run_processes(factory: str, number: int, host: str, port: int, settings: dict[str, Any]) -> None:
+    """Serve an application with several processes until Ctrl-C or SIGTERM.
 
-    try:
-        return ScriptInfo(os.environ.get("FLASK_APP")).load_app()
-    except Exception as error:
-        if isinstance(error, click.ClickException):
-            error.show()
-        else:
-            traceback.print_exc()
-        sys.exit(STARTUP_FAILURE)  # another process would fail as well
-
-
-def run_processes(number: int, host: str, port: int, settings: dict[str, Any]) -> None:
-    """Serve the application of the command line (``FLASK_APP``) with several processes until Ctrl-C or
-    SIGTERM.
-
+    :param factory: the import path of what makes it, ``module:function``.
     :param number: of processes.
     :param settings: of `uvicorn.Config`.
     """
     sockets = listen_for(number, host, port)
     config = uvicorn.Config(
-        f"{__name__}:load_app",
+        factory,
         factory=True,
         workers=number,
         log_config=None,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 from .call import Call
 
 
@@ -35,9 +33,5 @@ class ResponseBody:
         self.call.close()
 
     def __del__(self) -> None:
-        call = self.call
-        if call.is_under_way:
-            # The application may need a thread to come to its end, and this one has not offered itself.
-            threading.Thread(target=call.close, daemon=True).start()
-        elif not call.is_over:
-            call.close()
+        if not self.call.is_over:
+            self.call.abandon()

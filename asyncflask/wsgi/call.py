@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context
 from functools import partial
@@ -18,6 +18,7 @@ from ..concurrency.waiting import Wait
 from ..concurrency.walk import TO_LOOP
 from ..concurrency.worker import Worker, borrowed
 from ..typing import ASGIApp, Message, Receive, Scope, Send
+from .afterwards import Afterwards
 from .input import StreamReader
 from .start_response import as_written
 
@@ -39,6 +40,8 @@ class Call:
         see `begin_response`.
     :param receive: gives the body, None where `reader` does.
     :param reader: reads it, in the thread.
+    :param afterwards: keeps what is to be done when the response has been sent, if somebody else knows when
+        that is.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Call:
         start_response: Callable[..., Any],
         receive: Receive | None,
         reader: StreamReader | None,
+        afterwards: Afterwards | None,
     ) -> None:
         self._loop = loop
         self._start_response = start_response
@@ -63,11 +67,16 @@ class Call:
         self._sink: Send | None = None
         self._room: asyncio.Future[None] | None = None
         self._gone: asyncio.Event | None = None
+        # Who waits for the server.
+        self._receiver: asyncio.Task[Any] | None = None
         self._wait: Wait | None = None
         self._walk: LendingWalk | None = None
-        self._lock = threading.Lock()
-        self._has_been_sent = False
-        self._afterwards: Sequence[Callable[[], None]] = ()
+        self._worker: Worker | None = None
+        #: What is to be done when the response has been sent.
+        self.afterwards = Afterwards() if afterwards is None else afterwards
+        self._begins_afterwards = afterwards is None
+        #: Whether there is nothing left to be closed.
+        self.is_over = False
 
     # -- the thread's part ------------------------------------------------------------------------
 
@@ -79,6 +88,7 @@ class Call:
         """
         scope["asyncflask.wsgi"] = scope["asyncflask.as_written"] = self
         with borrowed() as worker:
+            self._worker = worker
             walk = self._walk = LendingWalk(_NO_CONTEXT, pool, worker)
             walk.loop = self._loop
             coroutine = cast(Coroutine[Any, Any, Any], app(scope, self.receive, self.send))
@@ -138,7 +148,6 @@ class Call:
             return piece
         if self._wait is not None and not self._is_foreseen:
             self._wait.result()
-        self.has_been_sent()
         return None
 
     def close(self) -> None:
@@ -149,17 +158,38 @@ class Call:
             self._wait.serve()
             with suppress(asyncio.CancelledError):
                 self._wait.result()
-        self.has_been_sent()
+        self._end()
+
+    def abandon(self) -> None:
+        """`close`, without waiting for it. Callable from any thread."""
+        if not self.is_under_way:
+            self._end()
+        elif type(self._worker) is Worker:
+            # The application may need this thread to come to its end, and nobody offers it any more.
+            threading.Thread(target=self._close_quietly, daemon=True).start()
+        else:  # one of a pool, which goes on by itself
+            with suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self._leave)
+
+    def _close_quietly(self) -> None:
+        with suppress(Exception):  # nobody is left to be told
+            self.close()
+
+    def _leave(self) -> None:
+        self._go()
+        if self.is_under_way:
+            self._task.add_done_callback(lambda task: self._end())
+
+    def _end(self) -> None:
+        self.is_over = True
+        self._wait = None
+        if self._begins_afterwards:
+            self.afterwards.begin()
 
     @property
     def is_under_way(self) -> bool:
         """Whether the application is not through with the request."""
         return self._wait is not None and not (self._wait.done or self._is_foreseen)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether there is nothing left to be closed."""
-        return self._has_been_sent
 
     # -- what the application calls ----------------------------------------------------------------
 
@@ -168,7 +198,7 @@ class Call:
         if self._is_closed:
             return {"type": "http.disconnect"}
         if self._receive is not None:
-            return await self._receive()
+            return await self._receive_unless_closed(self._receive)
         reader = self._reader
         if reader is None:  # the body is over, and nobody will tell when the client goes
             self._gone = self._gone or asyncio.Event()
@@ -179,9 +209,18 @@ class Call:
             self._reader = None
         return message
 
+    async def _receive_unless_closed(self, receive: Receive) -> Message:
+        task = self._receiver = asyncio.current_task() if is_running_loop() else None
+        try:
+            return await receive()
+        except asyncio.CancelledError:
+            if task is None or not self._is_closed or task.uncancel():
+                raise
+            return {"type": "http.disconnect"}
+        finally:
+            self._receiver = None
+
     async def _read_in_thread(self, reader: StreamReader) -> Message:
-        assert self._walk is not None
-        assert self._walk.worker is not None
         message: asyncio.Future[Message] = self._loop.create_future()
 
         def settle(set_it: Callable[[Any], None], value: Any) -> None:
@@ -196,7 +235,7 @@ class Call:
             with suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(done)
 
-        self._walk.worker.submit(read)
+        cast(Worker, self._worker).submit(read)
         return await message
 
     async def send(self, message: Message) -> None:
@@ -229,23 +268,6 @@ class Call:
             self._keep(body)
             self._is_whole = self._is_foreseen = True
 
-    def after_sending(self, starts: Sequence[Callable[[], None]]) -> None:
-        """Call them when the response has been sent. Callable from any thread."""
-        with self._lock:
-            if not self._has_been_sent:
-                self._afterwards = [*self._afterwards, *starts]
-                return
-        for start in starts:
-            start()
-
-    def has_been_sent(self) -> None:
-        """The response has been sent, or nobody wants it any more."""
-        with self._lock:
-            self._has_been_sent = True
-            starts, self._afterwards = self._afterwards, ()
-        for start in starts:
-            start()
-
     # -- the loop's part --------------------------------------------------------------------------
 
     async def pass_on(self, start: Message, send: Send) -> None:
@@ -255,37 +277,47 @@ class Call:
         :param send: the server's.
         """
         try:
-            await send(start)
-            while self._pieces or not (self._is_whole or self._sink):
-                if self._pieces:
-                    piece = self._pieces.popleft()
-                    more = bool(self._pieces) or not self._is_whole
-                    await send({"type": "http.response.body", "body": piece, "more_body": more})
-                    if not more:
-                        return
-                else:
-                    self._sink = send
-                    self._make_room()
-            if self._sink is None:
-                await send({"type": "http.response.body", "body": b""})
-            elif self._wait is not None and self._wait.task is not None:
-                await self._wait.task
+            await self._pass_on(start, send)
         finally:
             await self._end_task()
-            self.has_been_sent()
+            self._end()
+
+    async def _pass_on(self, start: Message, send: Send) -> None:
+        await send(start)
+        while self._pieces or not (self._is_whole or self._sink):
+            if self._pieces:
+                piece = self._pieces.popleft()
+                more = bool(self._pieces) or not self._is_whole
+                await send({"type": "http.response.body", "body": piece, "more_body": more})
+                if not more:
+                    break
+            else:
+                self._sink = send
+                self._make_room()
+        else:
+            if self._sink is None:
+                await send({"type": "http.response.body", "body": b""})
+        if self.is_under_way:
+            await self._task
+
+    @property
+    def _task(self) -> asyncio.Task[Any]:
+        return cast(Any, self._wait).task  # type: ignore[no-any-return]
 
     async def _end_task(self) -> None:
-        task = None if self._wait is None else self._wait.task
-        if task is not None and self.is_under_way and not task.done():
-            self._go()
-            task.cancel()
-            await asyncio.wait({task})
+        if not self.is_under_way or self._task.done():
+            return
+        self._go()
+        self._task.cancel()
+        await asyncio.wait({self._task})
 
     def _go(self) -> None:
         self._is_closed = True
         self._make_room()
         if self._gone is not None:
             self._gone.set()
+        if self._receiver is not None:
+            self._receiver.cancel()
 
     # -- the body on its way ----------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from ..environ import environ_from_scope, scope_from_environ
 from ..typing import ASGIApp, Receive, Scope
+from .afterwards import Afterwards
 from .input import Input
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class Exchange:
         self.flask = flask
         self.scope = scope
         self.loop = loop
+        #: What is to be done when the response has been sent.
+        self.afterwards = Afterwards()
         self.input = Input(scope, receive, context)
         environ = scope.get("asyncflask.environ")
         environ = environ_from_scope(scope, None) if environ is None else dict(environ)

@@ -46,9 +46,10 @@ def respond(
         loop = _loop()
     stream = environ.get("wsgi.input")
     if exchange is not None and stream is exchange.input:
-        call = Call(loop, start_response, exchange.input.receive, None)
+        call = Call(loop, start_response, exchange.input.receive, None, exchange.afterwards)
     else:
-        call = Call(loop, start_response, None, StreamReader(environ))
+        afterwards = None if exchange is None else exchange.afterwards
+        call = Call(loop, start_response, None, StreamReader(environ), afterwards)
     call.run(inner, scope, app.worker_pool, inner is not asgi_call or _begins_here(app))
     if "wsgi.input" in environ:
         environ["wsgi.input"] = stream  # a request has put its own there
@@ -57,10 +58,22 @@ def respond(
 
 def _scope(app: Application, environ: dict[str, Any]) -> Scope:
     scope = scope_from_environ(environ)
+    if environ.get("HTTP_UPGRADE", "").lower() == "websocket":
+        _say_that_there_are_no_websockets(app)
     state = state_of(app)
     if state is not None:
         scope["state"] = dict(state)
     return scope
+
+
+def _say_that_there_are_no_websockets(app: Application) -> None:
+    for rule in app.url_map.iter_rules():
+        if rule.websocket:
+            app.logger.warning(
+                "A client asked for a websocket, and the server speaks WSGI, which has no websockets: serve"
+                " the application with an ASGI server, such as 'uvicorn module:app'."
+            )
+            return
 
 
 def _loop() -> asyncio.AbstractEventLoop:

@@ -28,7 +28,7 @@ def make_app(package: Any) -> Any:
     app = package.Flask("lifecycle", static_folder=None)
     request = package.request
 
-    def tell() -> dict[str, Any]:
+    def told() -> dict[str, Any]:
         environ = request.environ
         seen.set(request.path)
         return {
@@ -46,17 +46,12 @@ def make_app(package: Any) -> Any:
         }
 
     @app.route("/tell/<path:path>", methods=["GET", "POST", "PUT"])
-    def tell_(path: str) -> Any:
-        return {**tell(), "local": getattr(local, "value", None)}
-
-    app.view_functions["tell"] = app.view_functions.pop("tell_")
-    for rule in app.url_map.iter_rules("tell_"):
-        rule.endpoint = "tell"
-    app.url_map._rules_by_endpoint["tell"] = app.url_map._rules_by_endpoint.pop("tell_")
+    def tell(path: str) -> Any:
+        return {**told(), "local": getattr(local, "value", None)}
 
     @app.route("/async/<path:path>", methods=["GET", "POST"])
-    async def atell(path: str) -> Any:
-        return tell()
+    async def tell_async(path: str) -> Any:
+        return told()
 
     @app.post("/form")
     def form() -> Any:

@@ -152,14 +152,11 @@ class OrjsonProvider(DefaultJSONProvider):
             pass  # json may know better, or says what is wrong
         return None
 
-    def response_body(self, obj: Any) -> bytes:
-        """The body of `response`."""
-        if self._is_compact():
-            data = self._dumped(obj, self._newline)
-            if data is not None:
-                is_done = not self.ensure_ascii or (data.isascii() and b"\x7f" not in data)
-                return data if is_done else _escaped(data[:-1].decode()).encode() + b"\n"
-        return super().response_body(obj)
+    def _write(self, obj: Any) -> bytes | None:
+        data = self._dumped(obj, self._newline)
+        if data is None or not self.ensure_ascii or (data.isascii() and b"\x7f" not in data):
+            return data
+        return _escaped(data[:-1].decode()).encode() + b"\n"
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         """Deserialize JSON.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from keyword import iskeyword
 from typing import Any
 
 from starlette.routing import BaseRoute
@@ -44,9 +45,12 @@ class Rule(WerkzeugRule):
 
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., Any]:
         """The function that builds its URLs, compiled when the first is built: that takes nine tenths of the
-        time of adding a rule. Defaults are looked at here and now, since they may be wrong."""
+        time of adding a rule. Where something may be wrong with it, it is said here and now: with defaults,
+        with a variable that is there twice, or whose name Python keeps for itself."""
         compiled = super()._compile_builder
-        if self.defaults:
+        names = [name for is_variable, name in self._trace if is_variable]
+        is_odd = len({*names}) < len(names) or any(iskeyword(name) or name == "__debug__" for name in names)
+        if self.defaults or is_odd:
             return compiled(append_unknown)
 
         def build(rule: Any, /, **values: Any) -> Any:

@@ -724,8 +724,13 @@ class Flask(ASGIApplication):
     def make_default_options_response(self) -> Response:
         """The answer to OPTIONS: the methods that the path allows."""
         response = self.response_class()
-        adapter = _active_request_ctx().url_adapter
-        response.allow.update(adapter.allowed_methods())  # type: ignore[union-attr]
+        ctx = _active_request_ctx()
+        router = None if ctx._route is None else ctx._route.router
+        methods = None if router is None else router.methods_of(ctx.request)
+        if methods is None:
+            methods = ctx.url_adapter.allowed_methods()  # type: ignore[union-attr]
+        if methods:
+            response.headers["Allow"] = ", ".join(methods)
         return response
 
     _find_error_handler = find_error_handler

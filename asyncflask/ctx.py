@@ -21,7 +21,7 @@ from werkzeug.exceptions import HTTPException
 from .concurrency import Walk, is_async
 from .disconnect import watch_client
 from .flask_api import CONTEXT_ERRORS, CollectedErrors, is_next
-from .globals import _cv_app, _no_req_msg, request_context
+from .globals import _cv_app, _no_req_msg, _no_websocket_msg, request_context
 from .lazy import lazy
 from .sessions import SecureCookieSessionInterface
 from .signals import appcontext_popped, appcontext_pushed
@@ -200,6 +200,13 @@ class AppContext:
     @session.setter
     def session(self, session: Any) -> None:
         self._session = session
+
+    @property
+    def _websocket(self) -> Any:
+        ctx = self.request_ctx
+        if ctx is None or ctx.request.scope["type"] != "websocket":
+            raise RuntimeError(_no_websocket_msg)
+        return ctx.request
 
     def open_session(self) -> Any:
         """Open the session now, from sync code, without marking it as accessed."""

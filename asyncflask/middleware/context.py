@@ -17,6 +17,7 @@ from ..globals import _cv_app
 from ..signals import appcontext_pushed
 from ..typing import Receive, Scope, Send
 from ..wrappers import Response
+from ..wrappers.files import read_small
 from .body import unread
 from .finalize import process_further
 from .layer import SENT, may_wait_in_sync_code
@@ -156,6 +157,8 @@ class ContextMiddleware:
                     response = await process_further(ctx, response)
                 if response._has_own_headers:
                     response._prepare(scope)  # it may use the request, which it is sent without
+                if response.direct_passthrough:
+                    await read_small(response, walk, scope)
                 # A sync callable that a timeout has left behind does not hold back an answer either.
                 if walk.jobs or (ctx._is_streamed and not response.is_sequence):
                     sent, response = response, SENT
@@ -209,6 +212,7 @@ class ContextMiddleware:
             return response  # type: ignore[no-any-return]
         _cv_app.reset(token)
         _inner_walk.set(walk)
+        walk.is_torn_down = True
         is_complete = False
         try:
             await self._send(ctx, response, scope, receive, send)

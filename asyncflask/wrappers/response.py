@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 from contextvars import copy_context
 from functools import lru_cache
 from inspect import isasyncgen
@@ -25,7 +24,9 @@ from ..globals import _cv_app
 from ..helpers import CONTROLS
 from ..lazy import lazy
 from ..typing import Message, Receive, Scope, Send
+from .files import is_plain_file, send_file
 from .headers import is_out_of_range, raw_header, raw_names
+from .streaming import send_async, send_sync
 
 
 class Response(ResponseBase):
@@ -179,9 +180,12 @@ class Response(ResponseBase):
             await send(start)
         if not without_body:
             if self._is_async_stream:
-                await self._send_async(late_start, send)
+                await send_async(cast(AsyncIterable[Any], self.response), send, late_start)
+            elif is_plain_file(self.response):
+                if await send_file(self, scope, send, late_start):
+                    return
             else:
-                await self._send_sync(late_start, send)
+                await send_sync(self.response, send, late_start)
         await send({"type": "http.response.body", "body": b""})
 
     def start(self, scope: Scope) -> tuple[Message, bytes | None]:
@@ -219,44 +223,6 @@ class Response(ResponseBase):
             await self(scope, receive, send_outside)
         finally:
             await self.aclose()
-
-    # As WSGI servers do: the first chunk is taken before anything is sent (PEP 3333, "The start_response()
-    # Callable"), so that what fails until then can be answered with an error.
-
-    async def _send_async(self, start: Message | None, send: Send) -> None:
-        chunks = cast(AsyncIterator[Any], self.response)
-        count = 0
-        async for chunk in chunks:
-            if start is not None:
-                await send(start)
-                start = None
-            body = chunk.encode() if isinstance(chunk, str) else chunk
-            if body:
-                await send({"type": "http.response.body", "body": body, "more_body": True})
-            count += 1
-            if count % 16 == 0:
-                # Neither iterator nor server need ever wait, and then nobody else had a turn, nor were it
-                # noticed that the client has gone.
-                await asyncio.sleep(0)
-        if start is not None:
-            await send(start)
-
-    async def _send_sync(self, start: Message | None, send: Send) -> None:
-        walk = current_walk()
-        await walk.to_thread()
-        iterator = iter(cast(Iterable[Any], self.response))
-        while True:
-            await walk.to_thread()
-            chunk = next(iterator, None)
-            await walk.to_loop()
-            if start is not None:
-                await send(start)
-                start = None
-            if chunk is None:
-                return
-            body = chunk.encode() if isinstance(chunk, str) else chunk
-            if body:
-                await send({"type": "http.response.body", "body": body, "more_body": True})
 
     def _prepare(self, scope: Scope) -> None:
         """Make the headers now, to be sent later."""

@@ -21,7 +21,7 @@ from ..concurrency.worker import Worker, borrowed
 from ..typing import ASGIApp, Message, Receive, Scope, Send
 from .afterwards import Afterwards
 from .input import StreamReader
-from .start_response import Headers, as_written
+from .start_response import as_written
 
 #: Bytes of a stream that may wait to be taken.
 KEPT_SIZE = 64 * 1024

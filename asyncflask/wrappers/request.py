@@ -217,7 +217,7 @@ class Request(RequestBase):
         # Weak, or only the garbage collector would find a request that has been asked for its environ.
         environ["werkzeug.request"] = this = weakref.proxy(self)
         environ["wsgi.input"] = _Input(this)
-        environ["wsgi.file_wrapper"] = _file_wrapper
+        environ["wsgi.file_wrapper"] = _FileWrapper
         return environ
 
     @lazy
@@ -641,8 +641,11 @@ class _Input:
         return iter(self._stream)
 
 
-def _file_wrapper(file: IO[bytes], buffer_size: int = 8192) -> Any:
-    from werkzeug.wsgi import FileWrapper  # WSGI
+class _FileWrapper:
+    """``wsgi.file_wrapper``: a class, since gunicorn asks whether a response is an instance of it."""
 
-    # Every block is a change of threads: make them larger than Werkzeug's default.
-    return FileWrapper(file, max(buffer_size, 256 * 1024))
+    def __new__(cls, file: IO[bytes], buffer_size: int = 8192) -> Any:
+        from werkzeug.wsgi import FileWrapper  # WSGI
+
+        # Every block is a change of threads: make them larger than Werkzeug's default.
+        return FileWrapper(file, max(buffer_size, 256 * 1024))

@@ -250,7 +250,7 @@ class Flask(ASGIApplication):
         ``app.asgi_app = Middleware(app.asgi_app)``."""
         if not is_running_loop() and "asyncflask.wsgi" not in scope:  # which may begin without one
             await refuse_other_loops(scope, receive, send)
-        layers = self._layers or self.build_layers()
+        layers = self._layers or self._build_layers()
         scope["app"] = self
         if self.config["DEBUG"]:
             from .middleware.debug import debug_layer  # debug mode
@@ -274,7 +274,7 @@ class Flask(ASGIApplication):
     def _call_asgi(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         return _ASGI_CALL(self, scope, receive, send)
 
-    def build_layers(self) -> ASGIApp:
+    def _build_layers(self) -> ASGIApp:
         """What a request goes through, from the outside in: user middleware, that for WSGI, the context, the
         router."""
         if any(owner._has_template_folder() for owner in (self, *self.iter_blueprints())):
@@ -724,8 +724,13 @@ class Flask(ASGIApplication):
     def make_default_options_response(self) -> Response:
         """The answer to OPTIONS: the methods that the path allows."""
         response = self.response_class()
-        adapter = _active_request_ctx().url_adapter
-        response.allow.update(adapter.allowed_methods())  # type: ignore[union-attr]
+        ctx = _active_request_ctx()
+        router = None if ctx._route is None else ctx._route.router
+        methods = None if router is None else router.methods_of(ctx.request)
+        if methods is None:
+            methods = ctx.url_adapter.allowed_methods()  # type: ignore[union-attr]
+        if methods:
+            response.headers["Allow"] = ", ".join(methods)
         return response
 
     _find_error_handler = find_error_handler

@@ -21,7 +21,7 @@ from werkzeug.exceptions import HTTPException
 from .concurrency import Walk, is_async
 from .disconnect import watch_client
 from .flask_api import CONTEXT_ERRORS, CollectedErrors, is_next
-from .globals import _cv_app, _no_req_msg, request_context
+from .globals import _cv_app, _no_req_msg, _no_websocket_msg, request_context
 from .lazy import lazy
 from .sessions import SecureCookieSessionInterface
 from .signals import appcontext_popped, appcontext_pushed
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter
 
     from .app import Flask
-    from .typing import AfterRequestCallable, AfterRequestT
+    from .typing import AfterRequestCallable, AfterRequestT, AfterWebsocketT
     from .wrappers import Request
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -201,6 +201,13 @@ class AppContext:
     def session(self, session: Any) -> None:
         self._session = session
 
+    @property
+    def _websocket(self) -> Any:
+        ctx = self.request_ctx
+        if ctx is None or ctx.request.scope["type"] != "websocket":
+            raise RuntimeError(_no_websocket_msg)
+        return ctx.request
+
     def open_session(self) -> Any:
         """Open the session now, from sync code, without marking it as accessed."""
         if self._around is not None:
@@ -247,7 +254,7 @@ class AppContext:
             self._settle(_cv_app.get(None))
         self._cv_tokens.append(_cv_app.set(self))
         if self._is_announced(is_first) and appcontext_pushed.receivers:
-            appcontext_pushed.send(self.app, _async_wrapper=self.app.waiting)
+            appcontext_pushed.send(self.app, _async_wrapper=self.app._call_waiting)
         if self._has_own_request:
             if self._session is None and not getattr(self.app.session_interface, "lazy", False):
                 # Before matching, so that converters can use it.
@@ -307,7 +314,7 @@ class AppContext:
         finally:
             self._reset()
         if is_announced and appcontext_popped.receivers:
-            appcontext_popped.send(self.app, _async_wrapper=self.app.waiting)
+            appcontext_popped.send(self.app, _async_wrapper=self.app._call_waiting)
 
     async def _pop_async(self, exc: BaseException | None) -> None:
         is_last = len(self._cv_tokens) == 1 and not self._held
@@ -328,10 +335,10 @@ class AppContext:
         finally:
             self._reset()
         if is_announced and appcontext_popped.receivers:
-            appcontext_popped.send(self.app, _async_wrapper=self.app.waiting)
+            appcontext_popped.send(self.app, _async_wrapper=self.app._call_waiting)
 
     def _close_request(self) -> None:
-        if self.request.has_something_to_close():
+        if self.request._has_something_to_close():
             self.request.close()
         if "environ" in self.request.__dict__:
             self.request.environ["werkzeug.request"] = None  # a reference cycle
@@ -432,6 +439,19 @@ def after_this_request(f: AfterRequestT) -> AfterRequestT:
     return f
 
 
+def after_this_websocket(f: AfterWebsocketT) -> AfterWebsocketT:
+    """Call `f`, sync or async, at the end of this websocket's view, with the response that refuses the
+    websocket or None; it returns that, or another one.
+
+    :raises RuntimeError: outside of a websocket.
+    """
+    ctx = request_context()
+    if ctx is None or not has_websocket_context():
+        raise RuntimeError("'after_this_websocket' needs an active websocket, such as in its view.")
+    ctx._after_request_functions = [*ctx._after_request_functions, f]
+    return f
+
+
 def copy_current_request_context(f: F) -> F:
     """Wrap `f`, sync or async, so that it runs with the current request and session wherever it is called.
 
@@ -445,23 +465,50 @@ def copy_current_request_context(f: F) -> F:
         raise RuntimeError(
             "'copy_current_request_context' needs an active request, such as in a view function."
         )
-    ctx = ctx.copy()
+    return _running_in(ctx.copy().copy, f)  # it may be called by several tasks at a time
 
+
+def _running_in(make_context: Callable[[], AppContext], f: F) -> F:
+    """A function that calls `f`, sync or async, with a new context."""
     if is_async(f):
 
         @wraps(f)
         async def async_wrapper(*args: Any, **kwargs: Any) -> Any:
-            async with ctx.copy():  # it may be called by several tasks at a time
+            async with make_context():
                 return await f(*args, **kwargs)
 
         return async_wrapper  # type: ignore[return-value]
 
     @wraps(f)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        with ctx.copy():
+        with make_context():
             return f(*args, **kwargs)
 
     return wrapper  # type: ignore[return-value]
+
+
+def copy_current_app_context(f: F) -> F:
+    """Wrap `f`, sync or async, so that it runs with the current application and `g` wherever it is called,
+    without the request.
+
+    Tasks started in a view have the context by themselves; a thread of your own
+    does not.
+
+    :raises RuntimeError: outside of an application context.
+    """
+    ctx = _cv_app.get(None)
+    if ctx is None:
+        raise RuntimeError(
+            "'copy_current_app_context' needs an active application context, such as in a view function."
+        )
+    shared = ctx.app_ctx
+
+    def make_context() -> AppContext:
+        context = AppContext(shared.app)
+        context._shared = shared
+        return context
+
+    return _running_in(make_context, f)
 
 
 def copy_current_websocket_context(f: F) -> F:

@@ -187,7 +187,7 @@ def flash(message: str, category: str = "message") -> None:
     # Assigned, not appended to: the session does not see a change inside of a value.
     session["_flashes"] = [*session.get("_flashes", ()), (category, message)]
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    message_flashed.send(app, _async_wrapper=app.waiting, message=message, category=category)
+    message_flashed.send(app, _async_wrapper=app._call_waiting, message=message, category=category)
 
 
 async def open_session() -> SessionMixin:

@@ -33,6 +33,7 @@ class Ending:
         """Call a function of the user, sync or async. Being cancelled may end it, but does not keep it from
         beginning."""
         result: Any = None
+        self.walk.is_cancelled = False  # that was about what came before
         try:
             if not is_async(func):
                 await self.walk.to_thread()

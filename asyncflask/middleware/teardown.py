@@ -68,7 +68,7 @@ class Teardown:
             await ending.call(self.replaced, error)
         else:
             await self.tear_down_request(ending, error)
-        if ctx.request.has_something_to_close():
+        if ctx.request._has_something_to_close():
             await ending.call(ctx.request.close)
         if ctx._shared is None:
             await self._end_context(ctx, ending, error)

@@ -42,7 +42,9 @@ def tests(session: nox.Session) -> None:
     """Run the tests, the benchmarks' own included (``-- -k name``: some of them)."""
     install(session, "tests", "bench", "guides")
     workers = (os.cpu_count() or 1) + 1  # many tests wait, for servers and clocks
-    session.run("pytest", "-n", str(workers), "--ignore=tests/extensions", *session.posargs)
+    session.run(
+        "pytest", "-n", str(workers), "--ignore=tests/extensions", "--ignore=tests/services", *session.posargs
+    )
 
 
 def other_pythons() -> list[str]:
@@ -164,6 +166,17 @@ def apt_install(session: nox.Session, *packages: str) -> None:
     session.run("apt-get", "update", "-q", external=True, silent=True)
     command = ("apt-get", "install", "-q", "-y", "--no-install-recommends", *packages)
     session.run(*command, external=True, silent=True)
+
+
+@nox.session
+def services(session: nox.Session) -> None:
+    """Run the tests with real servers: Redis and nginx, which they start, stop and kill; task queues."""
+    install(session, "tests", "services")
+    # Without them tests are skipped, or fail with CI=true in the environment.
+    for program, package in {"redis-server": "redis-server", "nginx": "nginx-light"}.items():
+        if not shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin"):
+            apt_install(session, package)
+    session.run("pytest", "-n", "2", "tests/services", "tests/sessions", "tests/channels", *session.posargs)
 
 
 @nox.session(name="flask-suite")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -156,20 +156,23 @@ def answer_error(app: Application, error: Exception) -> Awaitable[Any]:
     return handle_user_exception(app, error) if replaced is None else current_walk().call(replaced, error)
 
 
-async def handle_user_exception(app: Application, error: Exception) -> Any:
+def handle_user_exception(app: Application, error: Exception) -> Coroutine[Any, Any, Any]:
     """What a handler returned for the exception, or the exception itself if it is an HTTP one.
 
     For a group of exceptions it is what `groups.leading` finds in it that counts.
 
     :raises: the exception, when nobody takes it.
     """
-    if isinstance(error, ExceptionGroup):
-        with leading(app, error, _cv_app.get().request.blueprints) as leader:
-            return await _handle_single(app, leader)
+    return _handle_group(app, error) if isinstance(error, ExceptionGroup) else _handle_single(app, error)
+
+
+async def _handle_group(app: Application, group: ExceptionGroup[Exception]) -> Any:
+    leader: Exception
     try:
-        return await _handle_single(app, error)
+        with leading(app, group, _cv_app.get().request.blueprints) as leader:
+            return await _handle_single(app, leader)
     finally:
-        del error  # whose traceback refers to this frame
+        del group, leader  # whose tracebacks may refer to this frame
 
 
 async def _handle_single(app: Application, error: Exception) -> Any:
@@ -250,7 +253,7 @@ async def handle_exception(app: Application, error: Exception) -> Any:
         propagate = app.testing or app.debug
     if propagate:
         raise error
-    app.log_exception((type(error), error, error.__traceback__))
+    app._method("log_exception")((type(error), error, error.__traceback__))
     server_error = InternalServerError(original_exception=error)
     handler = app._find_error_handler(server_error, _cv_app.get().request.blueprints)
     if handler is not None:

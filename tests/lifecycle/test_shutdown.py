@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -248,7 +248,8 @@ def test_events_and_websockets_end_at_once(name: str, work: str, tmp_path: Path)
             assert client.response().body.endswith(b"data: 1\n\n")  # to its proper end
         else:
             client.head()
-            assert client.exactly(4) in (b"\x88\x02\x03\xe9", b"\x88\x02\x03\xf4")  # 1001; or uvicorn's 1012
+            with suppress(Closed) if name == "granian" else nullcontext():  # it may be the first to close
+                assert client.exactly(4) in (b"\x88\x02\x03\xe9", b"\x88\x02\x03\xf4")  # 1001; uvicorn's 1012
         assert time.monotonic() - begin < 1.5
         program.process.wait(15)
         assert program.journal()[-1] == "after_serving"

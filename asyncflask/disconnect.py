@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from contextvars import Context
 from functools import partial
 from typing import Any
 
-from .concurrency import Walk, outside
+from .concurrency import Walk, outer_context, outside
 from .typing import Message, Receive, Send
 
 #: Bytes that are taken from the server ahead of who asks for them.
@@ -25,17 +25,18 @@ class Connection:
 
     :param receive: the server's.
     :param send: the server's.
+    :param task: what is under way; the current one unless given.
     """
 
     _watcher: asyncio.Task[None] | None = None
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, receive: Receive, send: Send, task: asyncio.Task[Any] | None = None) -> None:
         self._receive = receive
         self._send = send
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
         self._kept = 0
         self._taken = asyncio.Event()
-        self._task = asyncio.current_task()
+        self._task = task or asyncio.current_task()
         self._loop = asyncio.get_running_loop()
         self._is_cancelled = False
         #: Whether the client has gone.
@@ -94,12 +95,14 @@ class Connection:
         self._taken.set()
         return message
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """The `send` for the response."""
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
+        if message.get("more_body", False):
+            return self._send(message)  # only with the end of a response may a server begin the next request
+        if message["type"] != "http.response.start":
             self.stop()  # once the response is complete, servers say that the client has gone
         self.has_begun = True
-        await outside(partial(self._send, message))
+        return outside(partial(self._send, message))
 
     def stop(self) -> None:
         """Watch no longer."""
@@ -124,7 +127,7 @@ class Connection:
 async def until_disconnect(ctx: Any, receive: Receive, send: Send) -> AsyncIterator[Connection]:
     """Cancel the task inside of the block, once, when the client goes away."""
     connection = Connection(receive, send)
-    connection.watch(ctx._walk.server_context)
+    connection.watch(await outer_context(ctx._walk))
     ctx.request.body.use(connection.receive)
     try:
         yield connection
@@ -143,7 +146,8 @@ def watch_client(ctx: Any, walk: Walk) -> None:
     request = ctx.request
     if request._receive is None or not ctx.app.config["CANCEL_ON_DISCONNECT"]:
         return
-    connection = ctx._connection = Connection(request._receive, _nowhere)
+    connection = ctx._connection = Connection(request._receive, _nowhere, walk.task)
+    walk.gives_up = True
     if not request.has_body or request.body.complete:
         connection.watch(walk.server_context)
     else:
@@ -155,6 +159,7 @@ async def end_watch(ctx: Any) -> None:
     connection = ctx._connection
     if connection is not None:
         interruption = None
+        ctx._walk.gives_up = False
         try:
             await ctx._walk.to_loop()
         except asyncio.CancelledError as cancelled:
@@ -165,6 +170,7 @@ async def end_watch(ctx: Any) -> None:
         if ctx.request._opened_body is not None:
             ctx.request._opened_body.on_complete = None
         await connection.take_back_cancellation()
+        ctx._walk.is_cancelled = False
         if interruption is not None:
             raise interruption
 

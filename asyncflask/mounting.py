@@ -103,6 +103,7 @@ class Mount:
         child["root_path"] = root_path + self.path
         child["app_root_path"] = scope.get("app_root_path", root_path)
         child["router"] = self._names(scope, root_path)
+        _cv_app.get().request.scope["asyncflask.mounted"] = child  # with what its router will leave there
         if self.state is not None:
             child["state"] = dict(self.state)
         else:

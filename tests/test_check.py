@@ -302,6 +302,51 @@ BAD = {
         "    async for chunk in request.body:\n        pass\n",
         ["5 error AF502"],
     ),
+    "settings of Quart": (
+        """\
+        import os
+        from quart import Quart
+
+        app = Quart(__name__)
+        app.config["RESPONSE_TIMEOUT"] = 3
+        app.config["BODY_TIMEOUT"] = 3
+        app.config.from_prefixed_env()
+        a, b = os.environ["QUART_DEBUG"], os.getenv("QUART_APP")
+        """,
+        ["2 error AF501", *(f"{line} warning AF503" for line in (5, 6, 7, 8, 8))],
+    ),
+    "methods of Quart": (
+        """\
+        from quart import Quart, make_response, request
+
+        app = Quart(__name__)
+
+
+        @app.post("/")
+        async def upload():
+            file = (await request.files)["file"]
+            await file.save("x")
+            response = await make_response("x")
+            response.timeout = None
+            return response
+
+
+        async def test():
+            await app.startup()
+            async with app.test_client() as client, client.request("/") as connection:
+                await app.run_task()
+        """,
+        [
+            *["1 error AF501"] * 3,
+            "8 error AF502",
+            "9 warning AF502",
+            "10 error AF502",
+            "11 error AF503",
+            "16 error AF503",
+            "17 error AF504",
+            "18 error AF503",
+        ],
+    ),
     "an extension of Quart": ("from quart_cors import cors\n", ["1 error AF503"]),
     "a name of Quart alone": ("from quart import no_such_name\n", ["1 error AF503"]),
     "an awaited test client": (
@@ -510,6 +555,22 @@ GOOD = {
     "Flask that is asyncflask": (
         "import asyncflask.as_flask\nfrom flask import Flask\nfrom flask_login import LoginManager\n"
     ),
+    "what Quart has and asyncflask, too": """\
+        import os
+        from asyncflask import Blueprint, Flask, after_this_websocket, copy_current_app_context
+
+        app = Flask(__name__)
+        blueprint = Blueprint("b", __name__)
+        app.config["BODY_TIMEOUT"] = 3
+        app.config.from_prefixed_env()
+        debug = os.environ["FLASK_DEBUG"]
+        blueprint.before_app_serving(lambda: None)
+
+
+        async def wait(model):
+            await app.shutdown_event.wait()
+            await model.save()
+        """,
     "a word of Quart": "quart = 0.946\n\n\ndef litres(quarts):\n    return quarts * quart\n",
 }
 

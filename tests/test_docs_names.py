@@ -42,10 +42,9 @@ FURTHER_IN = ["json.provider", "json.fast", "json.tag", "middleware.proxy_fix"]
 #: What Flask's modules have as well, and asyncflask for code that imports it from there.
 NOT_FOR_USERS = {
     "asyncflask.cli": words(
-        """CertParamType F SeparatedPathType find_app_by_string find_best_app get_version of_users_code
-        prepare_import routes_command run_command shell_command show_server_banner version_option
-        warn_ignored_run
-        """
+        """CertParamType F SeparatedPathType find_app_by_string find_best_app get_version
+        of_users_code prepare_import routes_command run_command shell_command show_server_banner
+        version_option warn_ignored_run"""
     ),
     "asyncflask.config": {"make_timedelta"},
     "asyncflask.json.provider": {"answers_as_default", "scan"},

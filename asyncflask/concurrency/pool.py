@@ -211,17 +211,18 @@ class WorkerPool:
             sum(not worker.claims for worker in self._workers) > self.size
         )
 
-    def submit(self, job: Job, waiting: Worker | None = None) -> None:
+    def submit(self, job: Job, waiting: Worker | None = None) -> bool:
         """Let any of the threads run the job. Callable from any thread.
 
         :param waiting: a thread of the pool that waits for the job, or may come to. When no other is free it
             runs the job itself.
+        :returns: whether it may have to wait until a thread has done what it does now.
         :raises RuntimeError: when there is no thread, and the system gives none.
         """
         with self._lock:
             if waiting is not None and waiting in self._waiting and not self._has_room():
                 waiting.jobs.put(job)
-                return
+                return False
             queue = self.queue
             queue.append((job, waiting, monotonic()))
             if queue.limit is not None:
@@ -230,6 +231,12 @@ class WorkerPool:
             if not self._alive:
                 queue.pop()
                 raise RuntimeError("can't start new thread: the system gives none")
+            return len(queue) > (self.size if self._waking else 0)
+
+    def withdraw(self, job: Job) -> bool:
+        """Take a job back, if no thread has taken it yet."""
+        with self._lock:
+            return self.queue.withdraw(job)
 
     def _wake_one(self) -> None:
         if self._waking or not self.queue:

@@ -45,6 +45,15 @@ class JobQueue(deque[tuple[Job, Worker | None, float]]):
         self.look()
         return [job for job, _, _ in entries]
 
+    def withdraw(self, job: Job) -> bool:
+        """Take a job out of it; whether it was there."""
+        for entry in self:
+            if entry[0] == job:
+                self.remove(entry)
+                self.look()
+                return True
+        return False
+
     def longest(self) -> float:
         """Seconds that the next job has waited by now; 0 when there is none."""
         try:

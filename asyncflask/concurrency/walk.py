@@ -38,6 +38,8 @@ TO_LOOP = object()
 _PLACES = (TO_THREAD, TO_LOOP)
 
 _ENDED, _RAISED, _ASKED = range(3)
+#: Seconds in the queue for a thread after which a client is looked out for.
+_PATIENCE = 0.1
 _NOTHING: tuple[int, Any] = (_ENDED, None)
 
 
@@ -76,12 +78,18 @@ class Walk:
     is_bridged = False
     #: What `run_in_worker` is running for this walk.
     jobs: AbstractSet[Job] = frozenset()
-    #: Told, once, when the coroutine has to wait for something on the loop.
+    #: Told, once, when the coroutine has to wait for something on the loop, or for a thread.
     on_wait: Waiting | None = None
+    #: The task that it runs in, once it has been in a thread.
+    task: asyncio.Task[Any] | None = None
+    #: Whether it is given up when it is cancelled before a thread has taken it.
+    gives_up = False
     #: What is to be done when the response has been sent.
     afterwards: Sequence[Callable[[], None]] = ()
     #: Whether it has been cancelled while it was in its thread.
     is_cancelled = False
+    #: Whether no user function is left to be called but those that the response brings along.
+    is_torn_down = False
     #: Whether something was thrown into it while it waited: it has been cancelled, in most cases.
     was_interrupted = False
     #: Whether nobody waits for its thread any more, see `given_up`.
@@ -218,6 +226,7 @@ class Walk:
 
     def _end(self) -> None:
         self.is_over = True
+        self.task = None  # which refers to the coroutine, and that to the walk
         del self._context
         if self._claimed and not self.is_given_up:
             self._claimed = False
@@ -235,8 +244,7 @@ class Walk:
                     return outcome
             elif asked is not TO_LOOP:
                 if self.on_wait is not None:
-                    waiting, self.on_wait = self.on_wait, None
-                    waiting.begin_waiting(self)
+                    self.begin_waiting()
                 self._asked = asked
                 try:
                     yield asked  # a future that user code waits for: the task's business
@@ -259,15 +267,20 @@ class Walk:
     def _step_in_thread(self) -> Generator[Any, None, tuple[tuple[int, Any], BaseException | None]]:
         self.in_thread = True
         self._thread_steps = Completion(self.loop)
+        if self.task is None and self.is_served:
+            self.task = asyncio.current_task()
+        patience: asyncio.TimerHandle | None = None
         try:
             if self.worker is not None:
                 self.worker.submit(self._work)
-            else:
-                cast(WorkerPool, self._pool).submit(self._work)
+            elif cast(WorkerPool, self._pool).submit(self._work) and self.on_wait is not None:
+                patience = self.loop.call_later(_PATIENCE, self._wait_for_thread)
         except RuntimeError as no_thread:
             self.in_thread = False
             return (_ASKED, TO_LOOP), no_thread
-        cancelled = yield from self._thread_steps.wait(self.cancel_blocked)
+        cancelled = yield from self._thread_steps.wait(self._interrupt)
+        if patience is not None:
+            patience.cancel()
         if self.is_given_up:
             raise asyncio.CancelledError("The server has ended.")
         self.in_thread = False
@@ -284,6 +297,24 @@ class Walk:
         if kind is _ASKED and value is not TO_LOOP:
             return outcome, RuntimeError("Something was awaited in a worker thread.")
         return outcome, cancelled
+
+    def begin_waiting(self) -> None:
+        """Tell who wants to know that something is waited for."""
+        if self.on_wait is not None:
+            waiting, self.on_wait = self.on_wait, None
+            waiting.begin_waiting(self)
+
+    def _wait_for_thread(self) -> None:
+        if self.worker is None:  # none has taken it so far
+            self.begin_waiting()
+
+    def _interrupt(self) -> None:
+        """It is cancelled while it is in its thread, or waits for one."""
+        if self.gives_up and cast(WorkerPool, self._pool).withdraw(self._work):
+            self._outcome = (_ASKED, TO_LOOP)
+            self._thread_steps.set()
+        else:
+            self.cancel_blocked()
 
     def cancel(self) -> None:
         """Cancel what it waits for now, if anything: as `asyncio.Task.cancel` does, but without its task."""
@@ -309,6 +340,13 @@ class Walk:
             assert worker is not None
             self.worker = worker
             worker.claim()
+
+    def release_worker(self) -> None:
+        """Go on in any thread from now on."""
+        if self._claimed:
+            self._claimed = False
+            cast(Worker, self.worker).release()
+            self.worker = None
 
     def cancel_blocked(self) -> None:
         self.is_cancelled = True

@@ -29,6 +29,7 @@ from .sessions import SessionMiddleware
 from .signals import RequestFinishedMiddleware
 from .start_response import StartResponseMiddleware
 from .teardown import Teardown
+from .telemetry import SpanMiddleware
 from .view import view_of
 from .websocket_layers import (
     AfterWebsocketMiddleware,
@@ -39,6 +40,7 @@ from .websocket_layers import (
 
 #: From the outside in.
 LAYERS: tuple[type[Middleware], ...] = (
+    SpanMiddleware,  # the name of the span, where there is one
     StartResponseMiddleware,  # WSGI middleware is told of the response
     UnhandledErrorMiddleware,  # what nobody has handled becomes a 500
     OverriddenDispatch,  # the application's own `full_dispatch_request`
@@ -53,6 +55,7 @@ LAYERS: tuple[type[Middleware], ...] = (
 
 #: The same for websockets.
 WEBSOCKET_LAYERS: tuple[type[Middleware], ...] = (
+    SpanMiddleware,
     StartResponseMiddleware,  # WSGI middleware is told of the response
     UnhandledWebsocketErrorMiddleware,  # what nobody has handled refuses or closes it
     SessionMiddleware,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -54,9 +54,7 @@ class UnhandledErrorMiddleware:
                 ctx._error = error
             if self.replaced is not None:
                 return await current_walk().call(self.replaced, error)
-            response = await answer_unhandled(ctx, error)
-            _drop_unsendable(self.flask, response)
-            return response
+            return _sendable(self.flask, await answer_unhandled(ctx, error))
 
 
 class ErrorHandlerMiddleware:
@@ -143,12 +141,13 @@ def _items(response: Any) -> list[tuple[str, str]]:
     return items
 
 
-def _drop_unsendable(app: Application, response: Any) -> None:
+def _sendable(app: Application, response: Any) -> Any:
     """An error page is sent without the headers that could not be."""
     for name, value in list(_items(response)):
         if not is_sendable(name, value):
             app.logger.error("The header %r of an error page is left out: %r cannot be sent", name, value)
             response.headers.remove(name)
+    return response
 
 
 def answer_error(app: Application, error: Exception) -> Awaitable[Any]:
@@ -157,17 +156,23 @@ def answer_error(app: Application, error: Exception) -> Awaitable[Any]:
     return handle_user_exception(app, error) if replaced is None else current_walk().call(replaced, error)
 
 
-async def handle_user_exception(app: Application, error: Exception) -> Any:
+def handle_user_exception(app: Application, error: Exception) -> Coroutine[Any, Any, Any]:
     """What a handler returned for the exception, or the exception itself if it is an HTTP one.
 
     For a group of exceptions it is what `groups.leading` finds in it that counts.
 
     :raises: the exception, when nobody takes it.
     """
-    if isinstance(error, ExceptionGroup):
-        with leading(app, error, _cv_app.get().request.blueprints) as leader:
+    return _handle_group(app, error) if isinstance(error, ExceptionGroup) else _handle_single(app, error)
+
+
+async def _handle_group(app: Application, group: ExceptionGroup[Exception]) -> Any:
+    leader: Exception
+    try:
+        with leading(app, group, _cv_app.get().request.blueprints) as leader:
             return await _handle_single(app, leader)
-    return await _handle_single(app, error)
+    finally:
+        del group, leader  # whose tracebacks may refer to this frame
 
 
 async def _handle_single(app: Application, error: Exception) -> Any:
@@ -248,7 +253,7 @@ async def handle_exception(app: Application, error: Exception) -> Any:
         propagate = app.testing or app.debug
     if propagate:
         raise error
-    app.log_exception((type(error), error, error.__traceback__))
+    app._method("log_exception")((type(error), error, error.__traceback__))
     server_error = InternalServerError(original_exception=error)
     handler = app._find_error_handler(server_error, _cv_app.get().request.blueprints)
     if handler is not None:

@@ -22,22 +22,31 @@ def leading(app: Application, group: ExceptionGroup[Exception], blueprints: list
     It is the group itself when it has a handler of its own, or when there is one in it that nobody handles.
     """
     leaves = list(_leaves(group))
+    leader: Exception = group
     if _has_own_handler(app, group, blueprints) or not all(
         _is_handled(app, leaf, blueprints) for leaf in leaves
     ):
-        yield group
+        try:
+            yield group
+        finally:
+            del group, leader, leaves  # whose tracebacks may refer to this frame
         return
     leader = max(leaves, key=_severity)  # the first of several
-    for leaf in leaves:
-        if leaf is not leader:
-            level = logging.ERROR if _severity(leaf) >= 500 else logging.WARNING
-            app.logger.log(level, "Exception beside %r, which is handled", leader, exc_info=leaf)
+    _log_others(app, leaves, leader)
     before = leader.__context__
     leader.__context__ = group
     try:
         yield leader
     finally:
         leader.__context__ = before  # or the two would keep each other
+        del group, leader, leaves
+
+
+def _log_others(app: Application, leaves: list[Exception], leader: Exception) -> None:
+    for leaf in leaves:
+        if leaf is not leader:
+            level = logging.ERROR if _severity(leaf) >= 500 else logging.WARNING
+            app.logger.log(level, "Exception beside %r, which is handled", leader, exc_info=leaf)
 
 
 def _leaves(group: ExceptionGroup[Exception]) -> Iterator[Exception]:

@@ -131,6 +131,8 @@ async def save_websocket_session(ctx: Any, error: BaseException | None) -> BaseE
     """
     interface, session = ctx.app.session_interface, ctx._session
     save = getattr(interface, "save_websocket_session", None)
+    if not saves_websockets(interface) and ctx.request.accepted and getattr(session, "modified", False):
+        _warn_of_lost_session(ctx)
     if save is None or is_plain(interface) or session is None or interface.is_null_session(session):
         return error
     ending = Ending(ctx._walk, isinstance(error, CancelledError))
@@ -142,6 +144,22 @@ async def save_websocket_session(ctx: Any, error: BaseException | None) -> BaseE
             ctx.app.logger.error("The session of a websocket is not saved", exc_info=failure)
     ending.failures.clear()
     return error
+
+
+def saves_websockets(interface: Any) -> bool:
+    """Whether it can save a session at the end of a websocket: not where all of it is in the cookie."""
+    save = getattr(type(interface), "save_websocket_session", None)
+    return save not in (None, SessionInterface.save_websocket_session)
+
+
+def _warn_of_lost_session(ctx: Any) -> None:
+    ctx.app.logger.warning(
+        "The session was changed in the websocket %s after it was accepted, which is lost: its cookie goes"
+        " out with the handshake. Change it before 'await websocket.accept()', which the first 'receive' or"
+        " 'send' does as well, or keep sessions on the server, such as with"
+        " 'asyncflask.sessions.redis.RedisSessionInterface'.",
+        ctx.request.path,
+    )
 
 
 async def save_session(app: Application, ctx: AppContext, response: Response) -> None:

@@ -64,9 +64,11 @@ class AfterWebsocketMiddleware:
         return await self.process(ctx, response)
 
     async def process(self, ctx: Any, response: Any) -> Any:
-        """The response after the `after_websocket` functions, which get None where there is none."""
+        """The response after the `after_this_websocket` and `after_websocket` functions, which get None where
+        there is none."""
         response = None if response is SENT else response
-        for func, _ in ctx._route.after_functions:
+        functions = [func for func, _ in ctx._route.after_functions]
+        for func in (*ctx._after_request_functions, *functions):
             response = await current_walk().call(func, response)
         return SENT if response is None else response
 
@@ -132,7 +134,7 @@ class UnhandledWebsocketErrorMiddleware:
         propagate = flask.config["PROPAGATE_EXCEPTIONS"]
         if flask.testing if propagate is None else propagate:
             raise error
-        flask.log_exception((type(error), error, error.__traceback__))
+        flask._method("log_exception")((type(error), error, error.__traceback__))
 
 
 async def _hand_over(ctx: Any, app: ASGIApp) -> None:
@@ -197,4 +199,4 @@ class _Handover:
         response = await process(self._ctx, started_response(self._ctx.app, message))
         if response is SENT:
             return message
-        return {**message, "status": response.status_code, "headers": response.asgi_headers()}
+        return {**message, "status": response.status_code, "headers": response._asgi_headers()}

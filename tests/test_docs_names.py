@@ -33,8 +33,8 @@ def words(text: str) -> set[str]:
 #: either of these, or its names are in the reference.
 WITHOUT_OWN_NAMES = words(
     """app as_flask asgi background blueprints body check concurrency ctx debug debughelpers disconnect
-    draining endpoints entry environ error_handlers ext globals helpers hosts lazy legacy lifespan
-    long_waits loops middleware mounting observed protocols redis routing sansio scaffold serving
+    draining endpoints entry environ error_handlers ext flask_api globals helpers hosts lazy legacy lifespan
+    long_waits loops middleware mounting observed overriding protocols redis routing sansio scaffold serving
     shutdown signing variables version websocket wrappers wsgi __main__"""
 )
 #: Modules further in that users import from.

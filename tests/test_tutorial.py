@@ -18,7 +18,7 @@ import pytest
 
 from tests.test_docs import FENCE, ROOT
 
-#: For one command; passwords are slow to hash, on purpose.
+#: For one command.
 SECONDS = 120
 
 FILE = re.compile(r"(?P<how>Add to |At the beginning of )?`(?P<name>[\w./-]+\.\w+)`[^`.]*:$")
@@ -88,28 +88,16 @@ class Reader:
         return done.stdout
 
 
-@pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
-    reader = Reader(tmp_path_factory.mktemp("myblog"))
+@pytest.mark.timeout(600)  # passwords are slow to hash, on purpose
+def test_the_tutorial_can_be_followed(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
     for part in PARTS:
         reader.read(part)
-    return reader
-
-
-@pytest.mark.timeout(600)
-def test_the_tutorial_can_be_followed(reader: Reader) -> None:
-    """Its commands and shells have been run by the fixture, its own tests among them."""
-    assert {"blog/__init__.py", "blog/live.py", "tests/test_live.py"} <= reader.files
+    modules = {Path(name).name for name in reader.files if re.fullmatch(r"blog/\w+\.(py|sql)", name)}
+    example = {path.name for path in (ROOT / "examples" / "blog").iterdir()}
+    assert modules - example == {"live.py"}, "Whoever goes on to the example finds the modules again."
 
 
 def test_all_parts_are_read() -> None:
     index = (ROOT / "docs" / "tutorial" / "index.md").read_text(encoding="utf-8")
     assert re.findall(r"^\d\. .*\((\w+)\.md\)$", index, re.MULTILINE) == PARTS
-
-
-def test_what_is_built_is_the_example(reader: Reader) -> None:
-    """Whoever goes on to the example finds the modules again."""
-    example = ROOT / "examples" / "blog"
-    modules = {Path(name).name for name in reader.files if re.fullmatch(r"blog/\w+\.(py|sql)", name)}
-    only_here = modules - {path.name for path in example.iterdir()}
-    assert only_here == {"live.py"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,8 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "tests", "docs"]
+
+OTHER_VERSIONS = ("3.12", "3.13", "3.14", "3.14t")
 
 GROUPS = nox.project.load_toml("pyproject.toml")
 
@@ -39,7 +42,43 @@ def tests(session: nox.Session) -> None:
     """Run the tests, the benchmarks' own included (``-- -k name``: some of them)."""
     install(session, "tests", "bench", "guides")
     workers = (os.cpu_count() or 1) + 1  # many tests wait, for servers and clocks
-    session.run("pytest", "-n", str(workers), "--ignore=tests/extensions", *session.posargs)
+    session.run(
+        "pytest", "-n", str(workers), "--ignore=tests/extensions", "--ignore=tests/services", *session.posargs
+    )
+
+
+def other_pythons() -> list[str]:
+    """Pythons on this machine, from 3.12 on, that the project should work with as well: by their paths."""
+    paths = [shutil.which(f"python{version}") for version in OTHER_VERSIONS]
+    for version in OTHER_VERSIONS:  # pyenv has them beside the path
+        paths += sorted(map(str, pathlib.Path.home().glob(f".pyenv/versions/{version}.*/bin/python")))[-1:]
+    return [path for path in dict.fromkeys(paths) if path is not None]
+
+
+@nox.session(name="tests-elsewhere", python=other_pythons() or None)
+def tests_elsewhere(session: nox.Session) -> None:
+    """Run the tests of a request's life on the newer Pythons that are found (``-- PATH...``: other tests)."""
+    install(session, "tests")
+    session.run("pytest", "-n", "2", *(session.posargs or ["tests/lifecycle"]))
+
+
+@nox.session(name="tests-dev")
+def tests_dev(session: nox.Session) -> None:
+    """Run the tests of a request's life with Python's development mode and asyncio's debug mode."""
+    install(session, "tests")
+    environment = {"PYTHONASYNCIODEBUG": "1"}
+    session.run(
+        "python", "-X", "dev", "-m", "pytest", *(session.posargs or ["tests/lifecycle"]), env=environment
+    )
+
+
+@nox.session
+def hold(session: nox.Session) -> None:
+    """Send 100,000 hostile requests to four frameworks, ten minutes (``-- --help``: others, or fewer)."""
+    install(session, "tests", "bench")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # or the servers would be left behind
+    arguments = session.posargs or ["--write"]
+    session.run("python", "-m", "tests.hold", *arguments, interrupt_timeout=15, terminate_timeout=15)
 
 
 @nox.session
@@ -127,6 +166,17 @@ def apt_install(session: nox.Session, *packages: str) -> None:
     session.run("apt-get", "update", "-q", external=True, silent=True)
     command = ("apt-get", "install", "-q", "-y", "--no-install-recommends", *packages)
     session.run(*command, external=True, silent=True)
+
+
+@nox.session
+def services(session: nox.Session) -> None:
+    """Run the tests with real servers: Redis and nginx, which they start, stop and kill; task queues."""
+    install(session, "tests", "services")
+    # Without them tests are skipped, or fail with CI=true in the environment.
+    for program, package in {"redis-server": "redis-server", "nginx": "nginx-light"}.items():
+        if not shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin"):
+            apt_install(session, package)
+    session.run("pytest", "-n", "2", "tests/services", "tests/sessions", "tests/channels", *session.posargs)
 
 
 @nox.session(name="flask-suite")

@@ -27,6 +27,7 @@ from .config import make_timedelta as _make_timedelta
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, _default_template_ctx_processor
 from .entry import adopt_wsgi_call, coroutine_function
 from .error_handlers import find_error_handler
+from .flask_api import is_next
 from .globals import _active_request_ctx, current_app, g, request, request_context, request_ctx, session
 from .helpers import (
     CONTROLS,
@@ -49,6 +50,7 @@ from .middleware.teardown import do_teardown_appcontext, do_teardown_request
 from .middleware.view import dispatch_request
 from .mistakes.setup import check_setup
 from .observed import FunctionList, changed, setup_names
+from .overriding import OF_CONTEXT, context_optional, with_context
 from .routing import Map, Rule, UrlBuilder, build_url, create_url_adapter
 from .routing.adding import add_rule, add_static_rule
 from .routing.building import handle_build_error
@@ -246,9 +248,9 @@ class Flask(ASGIApplication):
     async def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What `__call__` calls, to be wrapped by ASGI middleware without losing the application:
         ``app.asgi_app = Middleware(app.asgi_app)``."""
-        if not is_running_loop():
+        if not is_running_loop() and "asyncflask.wsgi" not in scope:  # which may begin without one
             await refuse_other_loops(scope, receive, send)
-        layers = self._layers or self.build_layers()
+        layers = self._layers or self._build_layers()
         scope["app"] = self
         if self.config["DEBUG"]:
             from .middleware.debug import debug_layer  # debug mode
@@ -272,7 +274,7 @@ class Flask(ASGIApplication):
     def _call_asgi(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         return _ASGI_CALL(self, scope, receive, send)
 
-    def build_layers(self) -> ASGIApp:
+    def _build_layers(self) -> ASGIApp:
         """What a request goes through, from the outside in: user middleware, that for WSGI, the context, the
         router."""
         if any(owner._has_template_folder() for owner in (self, *self.iter_blueprints())):
@@ -299,7 +301,13 @@ class Flask(ASGIApplication):
         if name not in self.__dict__ and (cls is Flask or getattr(cls, name) is getattr(Flask, name)):
             return None
         method: Callable[..., Any] = getattr(self, name)
-        return None if getattr(method, "__func__", method) is getattr(Flask, name) else method
+        if getattr(method, "__func__", method) is getattr(Flask, name):
+            return None
+        return with_context(method) if name in OF_CONTEXT else method
+
+    def _method(self, name: str) -> Callable[..., Any]:
+        """One of the methods that Flask 3.2 passes the context to, to be called without it."""
+        return self._replacement_of(name) or cast("Callable[..., Any]", getattr(self, name))
 
     # -- names, configuration, resources --------------------------------------------------------
 
@@ -353,6 +361,7 @@ class Flask(ASGIApplication):
         """The configuration, with its defaults; called once by the constructor."""
         defaults = dict(self.default_config)
         defaults["DEBUG"] = get_debug_flag()
+        defaults["FLASK_API"] = os.environ.get("ASYNCFLASK_FLASK_API") or defaults["FLASK_API"]
         return self.config_class(self.instance_path if instance_relative else self.root_path, defaults)
 
     def make_aborter(self) -> Aborter:
@@ -426,8 +435,12 @@ class Flask(ASGIApplication):
             context.update(self.call_from_sync(processor))
         return context
 
+    @overload
+    def template_filter(self, name: TemplateFilterT) -> TemplateFilterT: ...
+    @overload
+    def template_filter(self, name: str | None = None) -> Callable[[TemplateFilterT], TemplateFilterT]: ...
     @setupmethod
-    def template_filter(self, name: str | None = None) -> Callable[[TemplateFilterT], TemplateFilterT]:
+    def template_filter(self, name: Any = None) -> Any:
         """Register the decorated function as a template filter, under its name unless another is given."""
         return self._register_with(self.add_template_filter, name)
 
@@ -436,8 +449,12 @@ class Flask(ASGIApplication):
         """Register a template filter, under the function's name unless another is given."""
         self.jinja_env.filters[name or f.__name__] = f
 
+    @overload
+    def template_test(self, name: TemplateTestT) -> TemplateTestT: ...
+    @overload
+    def template_test(self, name: str | None = None) -> Callable[[TemplateTestT], TemplateTestT]: ...
     @setupmethod
-    def template_test(self, name: str | None = None) -> Callable[[TemplateTestT], TemplateTestT]:
+    def template_test(self, name: Any = None) -> Any:
         """Register the decorated function as a template test, under its name unless another is given."""
         return self._register_with(self.add_template_test, name)
 
@@ -446,8 +463,12 @@ class Flask(ASGIApplication):
         """Register a template test, under the function's name unless another is given."""
         self.jinja_env.tests[name or f.__name__] = f
 
+    @overload
+    def template_global(self, name: TemplateGlobalT) -> TemplateGlobalT: ...
+    @overload
+    def template_global(self, name: str | None = None) -> Callable[[TemplateGlobalT], TemplateGlobalT]: ...
     @setupmethod
-    def template_global(self, name: str | None = None) -> Callable[[TemplateGlobalT], TemplateGlobalT]:
+    def template_global(self, name: Any = None) -> Any:
         """Register the decorated function as a template global, under its name unless another is given."""
         return self._register_with(self.add_template_global, name)
 
@@ -456,12 +477,12 @@ class Flask(ASGIApplication):
         """Register a global of templates, under the function's name unless another is given."""
         self.jinja_env.globals[name or f.__name__] = f
 
-    def _register_with(self, add: Callable[..., None], name: str | None) -> Callable[[F], F]:
-        def decorator(f: F) -> F:
+    def _register_with(self, add: Callable[..., None], name: Any) -> Any:
+        def decorator(f: F, name: str | None = name) -> F:
             add(f, name=name)
             return f
 
-        return decorator
+        return decorator(name, None) if callable(name) else decorator  # without parentheses
 
     # -- templates ------------------------------------------------------------------------------
 
@@ -606,45 +627,55 @@ class Flask(ASGIApplication):
     # A request goes through the coroutines of the same names in `asyncflask.middleware`; these run them
     # from sync code. An override is called in their place.
 
+    @context_optional
     def full_dispatch_request(self) -> Response:
         """Run the hooks and the view, and make the response."""
         ctx = self._request_ctx()
         return cast(Response, self._run(ctx._route.full_dispatch(*ctx._channels)))
 
+    @context_optional
     def preprocess_request(self) -> ResponseReturnValue | None:
         """Run the `before_request` functions; what the first of them returned that is not None."""
         return cast("ResponseReturnValue | None", self._run(preprocess_request(self._request_ctx())))
 
+    @context_optional
     def dispatch_request(self) -> ResponseReturnValue:
         """Call the view of the current request."""
         return cast(ResponseReturnValue, self._run(dispatch_request(self._request_ctx())))
 
+    @context_optional
     def finalize_request(self, rv: Any, from_error_handler: bool = False) -> Response:
         """Make a response of a view's value and run the `after_request` functions."""
         return self._run(finalize_request(self._request_ctx(), rv, from_error_handler))
 
+    @context_optional
     def process_response(self, response: Response) -> Response:
         """Run the `after_request` functions and save the session."""
         return cast(Response, self._run(process_response(self._request_ctx(), response)))
 
+    @context_optional
     def handle_user_exception(self, e: Exception) -> Any:
         """What the handler of an exception returned."""
         return self._run(errors.handle_user_exception(self, e))
 
+    @context_optional
     def handle_http_exception(self, e: HTTPException) -> Any:
         """What the handler of an HTTP exception returned, else the exception itself."""
         return self._run(errors.handle_http_exception(self, e))
 
+    @context_optional
     def handle_exception(self, e: Exception) -> Response:
         """The response to an exception that no handler took."""
         return cast(Response, self._run(errors.answer_unhandled(self._request_ctx(), e)))
 
+    @context_optional
     def do_teardown_request(self, exc: BaseException | None = _sentinel) -> None:
         """Run the `teardown_request` functions."""
         exc = sys.exc_info()[1] if exc is _sentinel else exc
         ctx = self._request_ctx()
         self._run(do_teardown_request(ctx._route, exc))
 
+    @context_optional
     def do_teardown_appcontext(self, exc: BaseException | None = _sentinel) -> None:
         """Run the `teardown_appcontext` functions."""
         exc = sys.exc_info()[1] if exc is _sentinel else exc
@@ -689,11 +720,17 @@ class Flask(ASGIApplication):
             refuse_to_lose_form(request, error)
         raise error
 
+    @context_optional
     def make_default_options_response(self) -> Response:
         """The answer to OPTIONS: the methods that the path allows."""
         response = self.response_class()
-        adapter = _active_request_ctx().url_adapter
-        response.allow.update(adapter.allowed_methods())  # type: ignore[union-attr]
+        ctx = _active_request_ctx()
+        router = None if ctx._route is None else ctx._route.router
+        methods = None if router is None else router.methods_of(ctx.request)
+        if methods is None:
+            methods = ctx.url_adapter.allowed_methods()  # type: ignore[union-attr]
+        if methods:
+            response.headers["Allow"] = ", ".join(methods)
         return response
 
     _find_error_handler = find_error_handler
@@ -714,6 +751,7 @@ class Flask(ASGIApplication):
         """Whether teardown functions are not to be told of an exception."""
         return False
 
+    @context_optional
     def log_exception(
         self,
         exc_info: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None],
@@ -721,8 +759,12 @@ class Flask(ASGIApplication):
         """Log an exception that no handler took."""
         self.logger.error(f"Exception on {request.path} [{request.method}]", exc_info=exc_info)
 
-    def redirect(self, location: str, code: int = 302) -> BaseResponse:
-        """A response that sends the browser to another URL; `asyncflask.redirect` calls this."""
+    def redirect(self, location: str, code: int | None = None) -> BaseResponse:
+        """A response that sends the browser to another URL; `asyncflask.redirect` calls this.
+
+        :param code: 302 unless given, 303 like Flask 3.2.
+        """
+        code = (303 if is_next(self) else 302) if code is None else code
         location = CONTROLS.sub(lambda found: quote(found[0]), location)  # which no header may contain
         return _wz_redirect(location, code=code, Response=self.response_class)
 

@@ -286,7 +286,7 @@ class ASGIApplication(Scaffold):
         """
         return call_from_sync(self.worker_pool, func, *args, **kwargs)
 
-    def waiting(self, func: Callable[..., Any]) -> Callable[..., Any]:
+    def _call_waiting(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """A function that calls `func` with `call_from_sync`; for the async receivers of signals."""
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:

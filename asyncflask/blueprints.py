@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .globals import current_app as current_app
 from .helpers import send_from_directory as send_from_directory
@@ -397,8 +397,14 @@ class Blueprint(Scaffold):
 
         return decorator
 
+    @overload
+    def app_template_filter(self, name: TemplateFilterT) -> TemplateFilterT: ...
+    @overload
+    def app_template_filter(
+        self, name: str | None = None
+    ) -> Callable[[TemplateFilterT], TemplateFilterT]: ...
     @setupmethod
-    def app_template_filter(self, name: str | None = None) -> Callable[[TemplateFilterT], TemplateFilterT]:
+    def app_template_filter(self, name: Any = None) -> Any:
         """`Flask.template_filter`."""
         return self._template_decorator("add_template_filter", name)
 
@@ -407,8 +413,12 @@ class Blueprint(Scaffold):
         """`Flask.add_template_filter`."""
         self._template_decorator("add_template_filter", name)(f)
 
+    @overload
+    def app_template_test(self, name: TemplateTestT) -> TemplateTestT: ...
+    @overload
+    def app_template_test(self, name: str | None = None) -> Callable[[TemplateTestT], TemplateTestT]: ...
     @setupmethod
-    def app_template_test(self, name: str | None = None) -> Callable[[TemplateTestT], TemplateTestT]:
+    def app_template_test(self, name: Any = None) -> Any:
         """`Flask.template_test`."""
         return self._template_decorator("add_template_test", name)
 
@@ -417,8 +427,14 @@ class Blueprint(Scaffold):
         """`Flask.add_template_test`."""
         self._template_decorator("add_template_test", name)(f)
 
+    @overload
+    def app_template_global(self, name: TemplateGlobalT) -> TemplateGlobalT: ...
+    @overload
+    def app_template_global(
+        self, name: str | None = None
+    ) -> Callable[[TemplateGlobalT], TemplateGlobalT]: ...
     @setupmethod
-    def app_template_global(self, name: str | None = None) -> Callable[[TemplateGlobalT], TemplateGlobalT]:
+    def app_template_global(self, name: Any = None) -> Any:
         """`Flask.template_global`."""
         return self._template_decorator("add_template_global", name)
 
@@ -427,12 +443,12 @@ class Blueprint(Scaffold):
         """`Flask.add_template_global`."""
         self._template_decorator("add_template_global", name)(f)
 
-    def _template_decorator(self, method: str, name: str | None) -> Callable[[F], F]:
-        def decorator(f: F) -> F:
+    def _template_decorator(self, method: str, name: Any) -> Any:
+        def decorator(f: F, name: str | None = name) -> F:
             self.record_once(lambda state: getattr(state.app, method)(f, name=name))
             return f
 
-        return decorator
+        return decorator(name, None) if callable(name) else decorator  # without parentheses
 
 
 #: The name of what Flask keeps apart in ``flask.sansio``.

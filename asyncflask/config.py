@@ -276,6 +276,8 @@ DEFAULTS: Mapping[str, Any] = ImmutableDict(
         "TEMPLATES_AUTO_RELOAD": None,
         "MAX_COOKIE_SIZE": 4093,
         "PROVIDE_AUTOMATIC_OPTIONS": True,
+        # The version of Flask to be like where 3.1 and 3.2 contradict each other; see `flask_api`.
+        "FLASK_API": "3.1",
         # In debug mode: whether an exception that nobody has handled is shown in the browser.
         "DEBUG_PAGE": True,
         # In debug mode: whether code can be run in the frames of a traceback, with the PIN.

@@ -14,13 +14,14 @@ from contextlib import contextmanager
 from contextvars import Token
 from functools import wraps
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from werkzeug.exceptions import HTTPException
 
 from .concurrency import Walk, is_async
 from .disconnect import watch_client
-from .globals import _cv_app, _no_req_msg, request_context
+from .flask_api import CONTEXT_ERRORS, CollectedErrors, is_next
+from .globals import _cv_app, _no_req_msg, _no_websocket_msg, request_context
 from .lazy import lazy
 from .sessions import SecureCookieSessionInterface
 from .signals import appcontext_popped, appcontext_pushed
@@ -158,6 +159,11 @@ class AppContext:
         if session is not None:
             self._session = session
 
+    @classmethod
+    def from_environ(cls, app: Flask, environ: Mapping[str, Any], /) -> Self:
+        """The context for the request that an ASGI scope or a WSGI environ is of."""
+        return cls(app, environ)
+
     @lazy
     def _cv_tokens(self) -> list[Token[AppContext]]:
         return []
@@ -194,6 +200,13 @@ class AppContext:
     @session.setter
     def session(self, session: Any) -> None:
         self._session = session
+
+    @property
+    def _websocket(self) -> Any:
+        ctx = self.request_ctx
+        if ctx is None or ctx.request.scope["type"] != "websocket":
+            raise RuntimeError(_no_websocket_msg)
+        return ctx.request
 
     def open_session(self) -> Any:
         """Open the session now, from sync code, without marking it as accessed."""
@@ -241,7 +254,7 @@ class AppContext:
             self._settle(_cv_app.get(None))
         self._cv_tokens.append(_cv_app.set(self))
         if self._is_announced(is_first) and appcontext_pushed.receivers:
-            appcontext_pushed.send(self.app, _async_wrapper=self.app.waiting)
+            appcontext_pushed.send(self.app, _async_wrapper=self.app._call_waiting)
         if self._has_own_request:
             if self._session is None and not getattr(self.app.session_interface, "lazy", False):
                 # Before matching, so that converters can use it.
@@ -254,7 +267,8 @@ class AppContext:
             self._around = None if outer is None else outer.request_ctx
             return
         self.__dict__.pop("g", None)
-        self._shared = None if outer is None or outer.app is not self.app else outer.app_ctx
+        is_reused = outer is not None and outer.app is self.app and not is_next(self.app)
+        self._shared = cast(AppContext, outer).app_ctx if is_reused else None
 
     @property
     def app_ctx(self) -> AppContext:
@@ -283,42 +297,48 @@ class AppContext:
         """
         is_last = len(self._cv_tokens) == 1 and not self._held
         is_announced = self._is_announced(len(self._cv_tokens) == 1)
+        collected = CollectedErrors(self.app)
         try:
             if is_last:
                 exc = _current(exc)
                 try:
                     if self._has_own_request:
-                        self.app.do_teardown_request(exc)
+                        with collected:
+                            self.app._method("do_teardown_request")(exc)
                         self._close_request()
                 finally:
                     if self._shared is None:
-                        with self._seen_without_request():
-                            self.app.do_teardown_appcontext(exc)
+                        with self._seen_without_request(), collected:
+                            self.app._method("do_teardown_appcontext")(exc)
+            collected.raise_all(CONTEXT_ERRORS)
         finally:
             self._reset()
         if is_announced and appcontext_popped.receivers:
-            appcontext_popped.send(self.app, _async_wrapper=self.app.waiting)
+            appcontext_popped.send(self.app, _async_wrapper=self.app._call_waiting)
 
     async def _pop_async(self, exc: BaseException | None) -> None:
         is_last = len(self._cv_tokens) == 1 and not self._held
         is_announced = self._is_announced(len(self._cv_tokens) == 1)
+        collected = CollectedErrors(self.app)
         try:
             if is_last:
                 try:
                     if self._has_own_request:
-                        await self.app.async_teardown_request(exc)
+                        with collected:
+                            await self.app.async_teardown_request(exc)
                         self._close_request()
                 finally:
                     if self._shared is None:
-                        with self._seen_without_request():
+                        with self._seen_without_request(), collected:
                             await self.app.async_teardown_appcontext(exc)
+            collected.raise_all(CONTEXT_ERRORS)
         finally:
             self._reset()
         if is_announced and appcontext_popped.receivers:
-            appcontext_popped.send(self.app, _async_wrapper=self.app.waiting)
+            appcontext_popped.send(self.app, _async_wrapper=self.app._call_waiting)
 
     def _close_request(self) -> None:
-        if self.request.has_something_to_close():
+        if self.request._has_something_to_close():
             self.request.close()
         if "environ" in self.request.__dict__:
             self.request.environ["werkzeug.request"] = None  # a reference cycle

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from contextvars import Context
 from functools import partial
 from typing import Any
 
-from .concurrency import Walk, outside
+from .concurrency import Walk, outer_context, outside
 from .typing import Message, Receive, Send
 
 #: Bytes that are taken from the server ahead of who asks for them.
@@ -95,12 +95,14 @@ class Connection:
         self._taken.set()
         return message
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """The `send` for the response."""
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
+        if message.get("more_body", False):
+            return self._send(message)  # only with the end of a response may a server begin the next request
+        if message["type"] != "http.response.start":
             self.stop()  # once the response is complete, servers say that the client has gone
         self.has_begun = True
-        await outside(partial(self._send, message))
+        return outside(partial(self._send, message))
 
     def stop(self) -> None:
         """Watch no longer."""
@@ -125,7 +127,7 @@ class Connection:
 async def until_disconnect(ctx: Any, receive: Receive, send: Send) -> AsyncIterator[Connection]:
     """Cancel the task inside of the block, once, when the client goes away."""
     connection = Connection(receive, send)
-    connection.watch(ctx._walk.server_context)
+    connection.watch(await outer_context(ctx._walk))
     ctx.request.body.use(connection.receive)
     try:
         yield connection

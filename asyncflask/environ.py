@@ -153,7 +153,8 @@ def scope_from_environ(environ: Mapping[str, Any]) -> Scope:
     headers = []
     for key, value in environ.items():
         if key.startswith("HTTP_") and key not in ("HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"):
-            headers.append((key[5:].replace("_", "-").lower().encode("latin-1"), _header_value(value)))
+            encode = _host_value if key == "HTTP_HOST" and not str(value).isascii() else _header_value
+            headers.append((key[5:].replace("_", "-").lower().encode("latin-1"), encode(value)))
         elif key in ("CONTENT_TYPE", "CONTENT_LENGTH") and value:
             headers.append((key.replace("_", "-").lower().encode("latin-1"), _header_value(value)))
     root_path = _from_wsgi(environ.get("SCRIPT_NAME", "")).rstrip("/")
@@ -197,3 +198,11 @@ def _header_value(value: object) -> bytes:
         return text.encode("latin-1")
     except UnicodeEncodeError:
         return text.encode()
+
+
+def _host_value(value: object) -> bytes:
+    """A host, which in an environ that was made by hand may be written with letters of any language."""
+    try:
+        return str(value).encode("idna")
+    except UnicodeError:
+        return _header_value(value)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.local import LocalProxy as WerkzeugLocalProxy
 
@@ -112,13 +112,6 @@ What was called needs a view declared with '@app.websocket', or one of its
 hooks. In a view of an HTTP request use 'request'."""
 
 
-def _websocket() -> Websocket:
-    ctx = request_context()
-    if ctx is None or ctx.request.scope["type"] != "websocket":
-        raise RuntimeError(_no_websocket_msg)
-    return cast("Websocket", ctx.request)
-
-
 _cv_app: ContextVar[AppContext] = ContextVar("asyncflask.app_ctx")
 
 
@@ -168,7 +161,7 @@ current_app: Flask = _proxy(_cv_app, "app", _no_app_msg)
 g: _AppCtxGlobals = _proxy(_cv_app, "g", _no_app_msg)
 
 request_ctx: AppContext = LocalProxy(_active_request_ctx, unbound_message=_no_req_msg)  # type: ignore[assignment]
-websocket: Websocket = LocalProxy(_websocket, unbound_message=_no_websocket_msg)  # type: ignore[assignment]
+websocket: Websocket = _proxy(_cv_app, "_websocket", _no_websocket_msg)
 request: Request = _proxy(_cv_app, "request", _no_req_msg)
 session: SessionMixin = _proxy(_cv_app, "session", _no_req_msg)
 

@@ -15,6 +15,7 @@ import werkzeug.utils
 from werkzeug.exceptions import abort as _wz_abort
 from werkzeug.utils import redirect as _wz_redirect
 
+from .flask_api import is_next
 from .globals import _cv_app, current_app, request, request_context, request_ctx, session
 from .signals import message_flashed
 
@@ -64,15 +65,20 @@ def make_response(*args: Any) -> Response:
     return current_app.make_response(args[0] if len(args) == 1 else args)
 
 
-def redirect(location: str, code: int = 302, Response: type[BaseResponse] | None = None) -> BaseResponse:
+def redirect(
+    location: str, code: int | None = None, Response: type[BaseResponse] | None = None
+) -> BaseResponse:
     """A response that sends the browser to another URL.
 
     :param location: the URL.
-    :param code: 301, 302 (default), 303, 305, 307 or 308.
+    :param code: 301, 302, 303, 305, 307 or 308. 302 unless given; 303 like Flask 3.2, see ``FLASK_API``.
     :param Response: the class of the response; the application's unless given.
     """
-    if current_app and Response is None:
-        return current_app.redirect(location, code=code)
+    app = current_app
+    if code is None:  # decided here: the application's own `redirect` may want a number
+        code = 303 if app and is_next(app) else 302
+    if app and Response is None:
+        return app.redirect(location, code=code)
     return _wz_redirect(location, code=code, Response=Response)
 
 
@@ -181,7 +187,7 @@ def flash(message: str, category: str = "message") -> None:
     # Assigned, not appended to: the session does not see a change inside of a value.
     session["_flashes"] = [*session.get("_flashes", ()), (category, message)]
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    message_flashed.send(app, _async_wrapper=app.waiting, message=message, category=category)
+    message_flashed.send(app, _async_wrapper=app._call_waiting, message=message, category=category)
 
 
 async def open_session() -> SessionMixin:

@@ -137,8 +137,8 @@ async def refuse_other_loops(scope: Scope, receive: Receive, send: Send) -> None
 
 
 _ASYNCIO_ONLY = (
-    "asyncflask runs on asyncio, and there is no asyncio event loop here. Start the server with its asyncio"
-    " worker: hypercorn without '-k trio'."
+    "asyncflask runs on asyncio, and there is no event loop of asyncio here. With hypercorn leave out"
+    " '-k trio' ('--worker-class trio'); with anyio in tests choose its backend 'asyncio'."
 )
 
 

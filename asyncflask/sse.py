@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import KW_ONLY, dataclass
 from functools import cache
@@ -87,6 +87,8 @@ class ServerSentEvent:
 
 def _data_lines(data: Any) -> list[str]:
     text = data if isinstance(data, str) else json.dumps(data)
+    if "\n" not in text and "\r" not in text:
+        return [f"data: {text}"]
     return [f"data: {line}" for line in _LINE_END.split(text)]
 
 
@@ -96,7 +98,12 @@ def _encode(lines: list[str]) -> bytes:
 
 
 def _encode_item(item: Any) -> bytes:
-    return item.encode() if isinstance(item, ServerSentEvent) else _encode(_data_lines(item))
+    if isinstance(item, ServerSentEvent):
+        return item.encode()
+    text = item if isinstance(item, str) else json.dumps(item)
+    if "\n" in text or "\r" in text:
+        return _encode(_data_lines(text))
+    return f"data: {text}\n\n".encode(errors="replace")
 
 
 def last_event_id(request: Request) -> str | None:
@@ -217,7 +224,7 @@ class _AsyncEvents:
     async def __anext__(self) -> bytes:
         if self._iterator is None:
             self._iterator = aiter(self._source)
-        return _encode_item(await anext(self._iterator))
+        return _encode_item(await self._iterator.__anext__())
 
     async def aclose(self) -> None:
         try:
@@ -255,10 +262,12 @@ class _SyncEvents:
 def _starting_at_once(send: Send) -> Send:
     """Have the headers sent before the first event: daphne, for one, waits for something of the body."""
 
-    async def starting(message: Message) -> None:
+    async def start(message: Message) -> None:
         await send(message)
-        if message["type"] == "http.response.start":
-            await send({"type": "http.response.body", "body": b"", "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
+
+    def starting(message: Message) -> Awaitable[None]:
+        return start(message) if message["type"] == "http.response.start" else send(message)
 
     return starting
 
@@ -273,27 +282,34 @@ async def _heartbeat(send: Send, interval: float) -> AsyncIterator[Send]:
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
-    lock = asyncio.Lock()
+    beating = asyncio.Lock()
+    is_sending = False
     last = loop.time()
     failure: Exception | None = None
 
     async def lively_send(message: Message) -> None:
-        nonlocal last
-        async with lock:
+        nonlocal is_sending, last
+        if beating.locked():
+            async with beating:
+                pass  # two at a time would mix what they send
+        is_sending = True
+        try:
             await send(message)
+        finally:
+            is_sending = False
             last = loop.time()
 
     async def beat() -> None:
         nonlocal last, failure
         try:
             while True:
-                if (rest := last + interval - loop.time()) > 0:
+                rest = interval if is_sending else last + interval - loop.time()
+                if rest > 0:
                     await asyncio.sleep(rest)
                     continue
-                async with lock:
-                    if last + interval <= loop.time():
-                        await send({"type": "http.response.body", "body": _PING, "more_body": True})
-                        last = loop.time()
+                async with beating:
+                    await send({"type": "http.response.body", "body": _PING, "more_body": True})
+                    last = loop.time()
         except Exception as error:
             failure = error
             task.cancel()

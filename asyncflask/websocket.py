@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest
 
-from .concurrency import outside
-from .disconnect import Connection
+from .concurrency import Walk, in_context, outside
+from .disconnect import KEPT_SIZE, Connection
 from .globals import current_app
 from .lazy import lazy
 from .typing import Message, Receive, Send
@@ -50,19 +50,60 @@ class ClientGone(ConnectionError):
 
 
 class WebsocketConnection(Connection):
-    """The client's messages. They are taken from the server ahead of the view, though not many, so that
-    it is noticed when the client goes.
+    """The client's messages. While the view waits for one it reads itself. While it waits for something else,
+    messages are taken from the server ahead of it, though not many, so that it is noticed when the client
+    goes.
 
     A view that takes no messages is cancelled then. One that does gets those that have come before;
     its next `receive` or `send` tells it, and it is cancelled if that takes longer than `GRACE`.
+
+    :param receive: the server's.
+    :param send: the server's.
+    :param walk: the websocket's.
     """
 
     _takes_messages = False
+    # Whether the view is reading from the server, waits for what the watcher reads, and has to be woken.
+    _reads = _waits = _is_interrupted = False
     _is_handed_over = False
+    # How many wait for what the watcher reads.
+    _readers = 0
     _is_accepted = False
     _sent = 0
     _timer: asyncio.TimerHandle | None = None
     _goodbye: Message | None = None
+
+    def __init__(self, receive: Receive, send: Send, walk: Walk) -> None:
+        super().__init__(receive, send)
+        assert walk.server_context is not None
+        self._walk = walk
+        self._context = walk.server_context
+
+    def begin(self) -> None:
+        """The handshake has begun: from now on the client may go."""
+        self._walk.on_wait = self
+
+    def begin_waiting(self, walk: Walk) -> None:
+        """The view has to wait for something else than a message. Called by the walk."""
+        if self._watcher is None and self._goodbye is None:
+            self.watch(self._context)
+
+    async def _watch(self) -> None:
+        while True:
+            message = await self._receive()
+            if message["type"] == "websocket.disconnect":
+                self.lose(message)
+                self._messages.put_nowait(message)
+                return
+            self._messages.put_nowait(message)
+            if self._waits:  # it reads itself from now on
+                self._watcher = None
+                self._walk.on_wait = self
+                return
+            self._kept += self.weigh(message)
+            while self._kept > KEPT_SIZE:
+                self._taken.clear()
+                await self._taken.wait()
 
     def lose(self, message: Message) -> None:
         if self._goodbye is not None:
@@ -85,6 +126,7 @@ class WebsocketConnection(Connection):
         message = {"type": "websocket.disconnect", "code": GOING_AWAY, "reason": ""}
         self._messages.put_nowait(message)
         self.lose(message)
+        self._interrupt()
         if self._is_accepted:
             self._closing = self._loop.create_task(self._say_going_away())
 
@@ -101,22 +143,59 @@ class WebsocketConnection(Connection):
         :raises WebsocketDisconnect: when there is none to come.
         """
         self._takes_messages = True
-        if self._messages.empty():
-            self.check()
-        message = await self.next_message()
+        if not self._messages.empty():
+            message = await self.next_message()
+        else:
+            if self._goodbye is not None:
+                self.check()
+            # In a task of the view's own, or beside one, it takes its turn.
+            is_direct = self._watcher is None and not self._readers and asyncio.current_task() is self._task
+            message = await (self._read() if is_direct else self.next_message())
         if message["type"] == "websocket.disconnect":
             self.check()
+        return message
+
+    async def _read(self) -> Message:
+        """The next message, straight from the server."""
+        walk = self._walk
+        walk.on_wait = None
+        self._reads = True
+        try:
+            message = await in_context(self._context, self._receive)
+        except asyncio.CancelledError:
+            if not self._is_interrupted or cast("asyncio.Task[Any]", self._task).uncancel() > 0:
+                raise
+            message = cast(Message, self._goodbye)
+        else:
+            if message["type"] == "websocket.disconnect":
+                self.lose(message)
+                self._messages.put_nowait(message)  # for those who ask again
+        finally:
+            self._reads = self._is_interrupted = False
+            walk.on_wait = self
         return message
 
     def hand_over(self) -> None:
         """Another application has the websocket now. It is told when the client goes, not cancelled."""
         self._is_handed_over = True
+        self.begin_waiting(self._walk)
 
     async def next_message(self) -> Message:
         """The client's next message as it is, for that application."""
-        message = await super().receive()
+        is_in_view = asyncio.current_task() is self._task
+        self._readers += 1
+        self._waits = is_in_view and self._readers == 1 and not self._is_handed_over
+        try:
+            message = await self._messages.get()
+        finally:
+            self._readers -= 1
+            if is_in_view:
+                self._waits = False
         if message["type"] == "websocket.disconnect":
             self._messages.put_nowait(message)  # for those who ask again
+        elif self._kept:
+            self._kept -= self.weigh(message)
+            self._taken.set()
         return message
 
     def check(self) -> None:
@@ -130,7 +209,8 @@ class WebsocketConnection(Connection):
 
     async def send(self, message: Message) -> None:
         """Send, and wait until the server takes more."""
-        self.check()
+        if self._goodbye is not None:
+            self.check()
         try:
             await self.pass_on(message)
         except ClientGone as gone:
@@ -143,7 +223,7 @@ class WebsocketConnection(Connection):
         :raises ClientGone: when the server says that nobody is there.
         """
         try:
-            await outside(partial(self._send, message))
+            await in_context(self._context, self._send, message)
             self._is_accepted |= message["type"] == "websocket.accept"
         except (OSError, RuntimeError) as error:  # ASGI specification, "Send"; of daphne's, the latter
             if isinstance(error, RuntimeError) and (message["type"] != "websocket.send" or self._goodbye):
@@ -160,6 +240,13 @@ class WebsocketConnection(Connection):
         if self._goodbye is None:
             self._goodbye = {"type": "websocket.disconnect", "code": code, "reason": reason}
             self._messages.put_nowait(self._goodbye)
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Wake the view if it is reading."""
+        if self._reads:
+            self._is_interrupted = True
+            cast("asyncio.Task[Any]", self._task).cancel()
 
     def stop(self) -> None:
         super().stop()
@@ -251,7 +338,8 @@ class Websocket(Request):
         :raises WebsocketDisconnect: when the client has closed the websocket.
         :raises RuntimeError: when it was closed from this side.
         """
-        await self._ensure_accepted()
+        if self.closed or not self.accepted:
+            await self._ensure_accepted()
         message = await self._connection.receive()
         text = message.get("text")
         data: str | bytes = text if text is not None else message["bytes"]
@@ -283,7 +371,8 @@ class Websocket(Request):
             raise TypeError(
                 f"A message is a string or bytes, not {type(data).__name__}: 'send_json' takes other values."
             )
-        await self._ensure_accepted()
+        if self.closed or not self.accepted:
+            await self._ensure_accepted()
         await self._connection.send(message)
 
     async def send_json(self, *args: Any, **kwargs: Any) -> None:
@@ -295,7 +384,7 @@ class Websocket(Request):
         provider = current_app.json
         await self.send(provider.dumps(provider._prepare_response_obj(args, kwargs)))
 
-    def has_something_to_close(self) -> bool:
+    def _has_something_to_close(self) -> bool:
         return False
 
     async def close(self, code: int = 1000, reason: str = "") -> None:  # type: ignore[override]

@@ -29,6 +29,6 @@ default_role = "py:obj"
 maximum_signature_line_length = 80  # longer ones have a line for each parameter
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
-autodoc_default_options = {"members": True, "undoc-members": True}
+autodoc_default_options = {"members": True, "undoc-members": True, "no-value": True}
 # Parameters are no targets of links, nor are the types of other packages and of the framework's inside.
 nitpick_ignore_regex = [("py:(obj|class)", r".*"), ("py:.*", r"(?!asyncflask\.).*")]

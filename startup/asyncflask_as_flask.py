@@ -1,7 +1,8 @@
 """``ASYNCFLASK_AS_FLASK=1`` for every program: ``import flask`` gives asyncflask.
 
 ``asyncflask_as_flask.pth``, which Python reads when it starts, imports this module if the variable is set.
-Nothing else is imported until somebody asks for Flask: a program that does not, such as pip, has nothing of it.
+Nothing else is imported until somebody asks for Flask: a program that does not, such as pip, has nothing of
+it.
 """
 
 from __future__ import annotations

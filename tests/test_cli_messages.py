@@ -159,7 +159,7 @@ def test_an_error_in_the_users_code(tmp_path: Path) -> None:
 
 def test_an_import_error_in_the_users_code(write: Any, tmp_path: Path) -> None:
     write("app.py", "import nothing_of_this_name\n")
-    result = CliRunner().invoke(program, ["routes"])
+    result = CliRunner().invoke(program, ["--app", "app", "routes"])
     assert result.exit_code == 2
     assert f'recent call last):\n  File "{tmp_path / "app.py"}", line 1' in result.output
     assert "locate.py" not in result.output
@@ -182,7 +182,7 @@ await asyncio.sleep(0, 1 / 0)
 
 def test_await_in_the_shell(write: Any) -> None:
     write("app.py", "from asyncflask import Flask\napp = Flask('shell_app')\n")
-    result = CliRunner().invoke(program, ["shell", "--plain"], input=SHELL)
+    result = CliRunner().invoke(program, ["--app", "app", "shell", "--plain"], input=SHELL)
     assert result.exit_code == 0, result.output
     for shown in ("5", "'a-value'", "'shell_app'", "'a-valuea-value'", "'still there'"):
         assert shown in result.output

@@ -177,7 +177,7 @@ def answer_in_own_process(section: Section, folder: Path) -> None:
 def run_in(folder: Path, command: list[str], text: str = "") -> None:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), os.environ["PYTHONPATH"]])}
     done = subprocess.run(
-        command, cwd=folder, env=env, input=text, capture_output=True, text=True, timeout=SECONDS
+        command, cwd=folder, env=env, input=text, capture_output=True, text=True, timeout=90
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

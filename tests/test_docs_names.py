@@ -32,19 +32,19 @@ def words(text: str) -> set[str]:
 #: Modules whose names are in the reference as those of `asyncflask` itself, or not for users. A new module is
 #: either of these, or its names are in the reference.
 WITHOUT_OWN_NAMES = words(
-    """app as_flask asgi asgi_only background blueprints body check concurrency ctx debug
-    debughelpers disconnect draining endpoints entry environ error_handlers ext globals helpers
-    hosts lazy legacy lifespan long_waits loops middleware mounting observed protocols redis routing
-    sansio scaffold serving shutdown signing variables version websocket wrappers wsgi __main__"""
+    """app as_flask asgi background blueprints body check concurrency ctx debug debughelpers disconnect
+    draining endpoints entry environ error_handlers ext globals helpers hosts lazy legacy lifespan
+    long_waits loops middleware mounting observed protocols redis routing sansio scaffold serving
+    shutdown signing variables version websocket wrappers wsgi __main__"""
 )
 #: Modules further in that users import from.
 FURTHER_IN = ["json.provider", "json.fast", "json.tag", "middleware.proxy_fix"]
 #: What Flask's modules have as well, and asyncflask for code that imports it from there.
 NOT_FOR_USERS = {
     "asyncflask.cli": words(
-        """CertParamType F SeparatedPathType find_app_by_string find_best_app get_version prepare_import
-        routes_command run_command shell_command show_server_banner version_option warn_ignored_run
-        """
+        """CertParamType F SeparatedPathType find_app_by_string find_best_app get_version
+        of_users_code prepare_import routes_command run_command shell_command show_server_banner
+        version_option warn_ignored_run"""
     ),
     "asyncflask.config": {"make_timedelta"},
     "asyncflask.json.provider": {"answers_as_default", "scan"},

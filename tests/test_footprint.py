@@ -148,7 +148,7 @@ def test_a_folder_of_templates_imports_jinja_with_the_layers(tmp_path):
 
 
             async def serve():
-                app.build_layers()
+                app._build_layers()
 
             asyncio.run(serve())
         """

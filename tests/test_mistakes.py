@@ -469,7 +469,8 @@ def test_state_that_nobody_has_left() -> None:
     assert "lifespan" not in message_of(lambda: request.state["db"])
 
 
-def test_no_event_loop_of_asyncio() -> None:
+@pytest.mark.parametrize("scope", [{"type": "lifespan"}, {"type": "http", "path": "/", "headers": []}])
+def test_no_event_loop_of_asyncio(scope: dict[str, Any]) -> None:
     app = make_app()
 
     async def receive() -> dict[str, Any]:
@@ -477,9 +478,12 @@ def test_no_event_loop_of_asyncio() -> None:
 
     async def send(message: Any) -> None: ...
 
-    coroutine = app({"type": "lifespan"}, receive, send)
-    with pytest.raises(RuntimeError, match="leave out '-k trio'"):
-        coroutine.send(None)  # type: ignore[attr-defined]  # as an event loop of another kind does
+    def run(coroutine: Any) -> None:
+        while True:  # as an event loop of another kind does
+            coroutine.send(None)
+
+    with pytest.raises(RuntimeError, match="hypercorn without '-k trio'"):
+        run(app(scope, receive, send))
 
 
 # -- Flask itself beside asyncflask -------------------------------------------------------------

@@ -249,7 +249,7 @@ class Body:
             self._allow()
         if self.complete or self.refused is not None or self.is_announced_too_large():
             return
-        as_form = as_form and self._request.has_plain_form()
+        as_form = as_form and self._request._has_plain_form()
         taken = 0
         try:
             while not self.complete and (chunk := await self.next_chunk()):
@@ -261,7 +261,7 @@ class Body:
                     taken += len(chunk)
                     continue
                 if as_form and self._file is None:
-                    await self._receive_multipart()
+                    await self._receive_multipart(max(taken, AHEAD_SIZE * 4))
                     break
                 await anyio.to_thread.run_sync(self._write)
                 _shared_memory.give_back(taken)
@@ -311,19 +311,21 @@ class Body:
                 return chunk
         return b""
 
-    async def _receive_multipart(self) -> None:
+    async def _receive_multipart(self, size: int) -> None:
+        """Parse the parts while they arrive.
+
+        :param size: bytes that are kept before they are parsed: each time is a way to a thread and back.
+        """
         self.parts = MultipartForm(self._request)
         self.is_on_disk = True
-        feed = self.parts.feed
         while self._chunks:
-            await anyio.to_thread.run_sync(feed, b"".join(self._chunks))
+            await anyio.to_thread.run_sync(self.parts.feed_all, self._chunks)
             self._chunks.clear()
-            size = 0
-            # Several at a time: each is a way to a thread and back.
-            while size < AHEAD_SIZE * 4 and (chunk := await self.next_chunk()):
+            kept = 0
+            while kept < size and (chunk := await self.next_chunk()):
                 self._chunks.append(chunk)
-                size += len(chunk)
-        feed(None)
+                kept += len(chunk)
+        self.parts.feed(None)
 
     async def drain(self, size: int, seconds: float) -> None:
         """Take what still comes, and forget it, up to so many bytes and seconds."""

@@ -51,7 +51,7 @@ from .routes import routes_command as routes_command
 from .run import SeparatedPathType as SeparatedPathType
 from .run import run_command as run_command
 from .shell import shell_command as shell_command
-from .tracebacks import of_users_code
+from .tracebacks import of_users_code as _of_users_code
 
 cli = FlaskGroup(
     name="asyncflask",
@@ -72,7 +72,7 @@ def main() -> None:
     try:
         cli.main()
     except Exception as error:
-        frames = of_users_code(error)
+        frames = _of_users_code(error)
         if frames is None:
             raise
         from ..mistakes.unhandled import explain  # errors

@@ -35,6 +35,11 @@ _option = partial(click.option, show_default=True, show_envvar=True)
 @_option("--host", "-h", default="127.0.0.1", help="The interface to bind to.")
 @_option("--port", "-p", type=click.IntRange(0, 65535), default=5000, help="The port to bind to.")
 @_option(
+    "--uds",
+    type=click.Path(dir_okay=False),
+    help="Listen on a unix socket instead, for a proxy such as nginx; its forwarded headers are trusted.",
+)
+@_option(
     "--cert",
     type=CertParamType(),
     help="A certificate file, to serve HTTPS.",
@@ -87,6 +92,7 @@ def run_command(
     info: ScriptInfo,
     host: str,
     port: int,
+    uds: str | None,
     reload: bool | None,
     debugger: bool | None,
     with_threads: bool,
@@ -106,8 +112,12 @@ def run_command(
         serving,  # uvicorn, which the other commands do without
     )
 
+    options: dict[str, Any] = {}
+    if uds is not None:
+        # Who may connect is what the folder's permissions say, and there is no address to trust or not.
+        host, options = f"unix://{uds}", {"proxy_headers": True, "forwarded_allow_ips": "*"}
     if workers is not None:
-        _run_processes(info, host, port, workers, cert, reload or debugger or get_debug_flag())
+        _run_processes(info, host, port, workers, cert, reload or debugger or get_debug_flag(), options)
         return
     with reported():
         app = info.load_app()
@@ -123,11 +133,18 @@ def run_command(
         ssl_context=cert,
         extra_files=extra_files,
         exclude_patterns=exclude_patterns,
+        **options,
     )
 
 
 def _run_processes(
-    info: ScriptInfo, host: str, port: int, number: int, cert: Any, wants_development: bool
+    info: ScriptInfo,
+    host: str,
+    port: int,
+    number: int,
+    cert: Any,
+    wants_development: bool,
+    options: dict[str, Any],
 ) -> None:
     """Serve with several processes, each of which imports the application."""
     if wants_development:
@@ -144,5 +161,5 @@ def _run_processes(
 
     if info.app_import_path is not None:
         os.environ["FLASK_APP"] = info.app_import_path
-    settings = {} if cert is None else {"ssl_certfile": cert[0], "ssl_keyfile": cert[1]}
+    settings = options | ({} if cert is None else {"ssl_certfile": cert[0], "ssl_keyfile": cert[1]})
     run_processes("asyncflask.cli.factory:load_app", number, host, port, settings)

@@ -15,7 +15,7 @@ from .callables import as_coroutine, as_raised, is_async, is_awaitable
 from .completion import outlasted
 from .current import _inner_walk, active_walk, current_walk, inner_walk, leave_inner_walk, lent_worker
 from .lending import LendingWalk, nest
-from .outside import in_context, outside
+from .outside import in_context, outer_context, outside
 from .walk import ServedWalk, Walk
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "leave_inner_walk",
     "lent_worker",
     "nest",
+    "outer_context",
     "outlasted",
     "outside",
 ]

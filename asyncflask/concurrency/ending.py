@@ -71,6 +71,13 @@ class Ending:
         self.is_cancelled = True
         self.failures.insert(0, cancelled)
 
+    def group(self, message: str, start: int = 0) -> None:
+        """Make one exception of those from `start` on. A cancellation is none of them: it is raised alone."""
+        errors = [failure for failure in self.failures[start:] if isinstance(failure, Exception)]
+        if errors:
+            others = [failure for failure in self.failures[start:] if not isinstance(failure, Exception)]
+            self.failures[start:] = [*others, ExceptionGroup(message, errors)]
+
     def raise_first(self) -> None:
         """Raise what was raised first."""
         if self.failures:

@@ -225,9 +225,17 @@ class Wait:
             raise self._exit
         task, self.task = self.task, None
         try:
-            return None if task is None else _result_of(task.result)
+            return None if task is None else task.result()
+        except RuntimeError as error:
+            raised = as_raised(error)
+            if raised is error:
+                raise
         finally:
             del task
+        try:
+            raise raised
+        finally:
+            del raised
 
 
 def _wait_for(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None, walk: Walk | None = None) -> T:

@@ -88,6 +88,8 @@ class Walk:
     afterwards: Sequence[Callable[[], None]] = ()
     #: Whether it has been cancelled while it was in its thread.
     is_cancelled = False
+    #: Whether no user function is left to be called but those that the response brings along.
+    is_torn_down = False
     #: Whether something was thrown into it while it waited: it has been cancelled, in most cases.
     was_interrupted = False
     #: Whether nobody waits for its thread any more, see `given_up`.
@@ -338,6 +340,13 @@ class Walk:
             assert worker is not None
             self.worker = worker
             worker.claim()
+
+    def release_worker(self) -> None:
+        """Go on in any thread from now on."""
+        if self._claimed:
+            self._claimed = False
+            cast(Worker, self.worker).release()
+            self.worker = None
 
     def cancel_blocked(self) -> None:
         self.is_cancelled = True

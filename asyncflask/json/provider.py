@@ -195,6 +195,8 @@ class DefaultJSONProvider(JSONProvider):
             changed()
         super().__setattr__(name, value)
 
+    #: Makes the body of a response straight from a value, None where it cannot.
+    _write: Callable[[Any], bytes | None] | None = None
     # The settings that an encoder was made with, and the encoder: for json's usual separators, and compact.
     _usual_encoder: tuple[tuple[Any, ...], _Encoder] | None = None
     _compact_encoder: tuple[tuple[Any, ...], _Encoder] | None = None
@@ -262,7 +264,7 @@ class DefaultJSONProvider(JSONProvider):
 
     def response_of(self, obj: Any) -> Response:
         """The response with one value."""
-        response: Response = self._app.response_class.of(
+        response: Response = self._app.response_class._of(
             self.response_body(obj), _content_type(self.mimetype)
         )
         return response
@@ -272,6 +274,8 @@ class DefaultJSONProvider(JSONProvider):
         if self.compact is False or (self.compact is None and self._app.config["DEBUG"]):
             text = self.dumps(obj, indent=2)
         elif type(self).dumps is DefaultJSONProvider.dumps and not self._is_patched:
+            if self._write is not None and (body := self._write(obj)) is not None:
+                return body
             text = self.dumps_compact(obj)
         else:
             text = self.dumps(obj, **_COMPACT)

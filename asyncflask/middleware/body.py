@@ -36,7 +36,7 @@ async def receive_rest(request: Any, walk: Walk, waiting: Any = None) -> None:
 
     :param waiting: a coroutine that waits for it, closed when that fails.
     """
-    if not request.has_body or request.streams_body or request.passes_body_on:
+    if not request.has_body or request._streams_body or request._passes_body_on:
         return
     body = request.body
     if body.complete:
@@ -57,7 +57,7 @@ DRAINED_SIZE, DRAINED_SECONDS = 512 * 1024, 0.5
 
 def unread(request: Any, send: Send) -> Send:
     """The `send` for a request as its body is now."""
-    if request.passes_body_on or request.scope.get("http_version", "1.1")[0] != "1":
+    if request._passes_body_on or request.scope.get("http_version", "1.1")[0] != "1":
         return send
     if "asyncflask.wsgi" in request.scope:
         return send  # the affair of the server, or of the layer around the middleware

@@ -12,10 +12,12 @@ from werkzeug.exceptions import ClientDisconnected, InternalServerError, Request
 from ..concurrency import ServedWalk, Walk, _inner_walk, as_raised, nest, outside
 from ..ctx import ServedContext
 from ..disconnect import Connection, end_watch, until_disconnect
+from ..flask_api import is_next
 from ..globals import _cv_app
 from ..signals import appcontext_pushed
 from ..typing import Receive, Scope, Send
 from ..wrappers import Response
+from ..wrappers.files import read_small
 from .body import unread
 from .finalize import process_further
 from .layer import SENT, may_wait_in_sync_code
@@ -86,7 +88,7 @@ class ContextMiddleware:
             if response is not None:
                 if request.has_body and not request.body.complete:
                     send = unread(request, send)
-                messages = response.messages(scope)
+                messages = response._messages(scope)
                 if messages is None:
                     await response(scope, receive, send)
                 else:
@@ -110,7 +112,7 @@ class ContextMiddleware:
         # The router has found most routes already; it finds the others inside of the context.
         layers = self.app if route is None else route.handle
         if request.has_body:
-            body = request.open_body()
+            body = request._open_body()
             if route is not None and route.receives_ahead and body.is_small():
                 # Nothing has been set in the context yet that the server could leave to the next request.
                 try:
@@ -127,7 +129,8 @@ class ContextMiddleware:
         if is_tested:
             # A server's context is nobody's; the test client's is the test's own, and its `g` is to be seen.
             outer = _cv_app.get(None)
-            ctx._shared = None if outer is None or outer.app is not self.flask else outer.app_ctx
+            if outer is not None and outer.app is self.flask and not is_next(self.flask):
+                ctx._shared = outer.app_ctx
         token = _cv_app.set(ctx)
         error: BaseException | None = None
         response: Any = SENT
@@ -146,14 +149,16 @@ class ContextMiddleware:
                 and route.ends_at_once
                 and not walk.jobs
                 and not is_tested
-                and not (request.has_body and request.has_something_to_close())
+                and not (request.has_body and request._has_something_to_close())
             ):
                 return response  # type: ignore[no-any-return]
             if response is not SENT:
                 if ctx._outdated is not None:
                     response = await process_further(ctx, response)
                 if response._has_own_headers:
-                    response.prepare(scope)  # it may use the request, which it is sent without
+                    response._prepare(scope)  # it may use the request, which it is sent without
+                if response.direct_passthrough:
+                    await read_small(response, walk, scope)
                 # A sync callable that a timeout has left behind does not hold back an answer either.
                 if walk.jobs or (ctx._is_streamed and not response.is_sequence):
                     sent, response = response, SENT
@@ -207,6 +212,7 @@ class ContextMiddleware:
             return response  # type: ignore[no-any-return]
         _cv_app.reset(token)
         _inner_walk.set(walk)
+        walk.is_torn_down = True
         is_complete = False
         try:
             await self._send(ctx, response, scope, receive, send)
@@ -241,7 +247,7 @@ class ContextMiddleware:
             if (
                 sent is not None
                 or ctx._walk.jobs
-                or (request._opened_body is not None and request.has_something_to_close())
+                or (request._opened_body is not None and request._has_something_to_close())
                 or ctx._route is None
                 or ctx._route.teardown.is_needed
             ):
@@ -314,6 +320,7 @@ def _is_logged_only(app: Application, scope: Scope, error: BaseException, when: 
         or "asyncflask.client" in scope
         or app.testing
         or app.config["PROPAGATE_EXCEPTIONS"]
+        or (when is _BEFORE and "asyncflask.wsgi" in scope)  # WSGI middleware, and servers, want to see it
     ):
         return False
     place = f"{scope['path']} [{scope['method']}]"

@@ -54,9 +54,7 @@ class UnhandledErrorMiddleware:
                 ctx._error = error
             if self.replaced is not None:
                 return await current_walk().call(self.replaced, error)
-            response = await answer_unhandled(ctx, error)
-            _drop_unsendable(self.flask, response)
-            return response
+            return _sendable(self.flask, await answer_unhandled(ctx, error))
 
 
 class ErrorHandlerMiddleware:
@@ -143,12 +141,13 @@ def _items(response: Any) -> list[tuple[str, str]]:
     return items
 
 
-def _drop_unsendable(app: Application, response: Any) -> None:
+def _sendable(app: Application, response: Any) -> Any:
     """An error page is sent without the headers that could not be."""
     for name, value in list(_items(response)):
         if not is_sendable(name, value):
             app.logger.error("The header %r of an error page is left out: %r cannot be sent", name, value)
             response.headers.remove(name)
+    return response
 
 
 def answer_error(app: Application, error: Exception) -> Awaitable[Any]:
@@ -254,7 +253,7 @@ async def handle_exception(app: Application, error: Exception) -> Any:
         propagate = app.testing or app.debug
     if propagate:
         raise error
-    app.log_exception((type(error), error, error.__traceback__))
+    app._method("log_exception")((type(error), error, error.__traceback__))
     server_error = InternalServerError(original_exception=error)
     handler = app._find_error_handler(server_error, _cv_app.get().request.blueprints)
     if handler is not None:

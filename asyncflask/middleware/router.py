@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -123,12 +124,12 @@ class Router(StarletteRouter):
         if path in self._static and not websocket and (found := self._static[path].get(method)) is not None:
             pass  # the way of the rules without variables
         elif (found := self.matcher.match(path, method, websocket)) is None:
-            return None
+            methods = None if websocket else self.matcher.methods_of(path)
+            if methods is None or method in methods:
+                return None
+            return self._without_rule(request, path, MethodNotAllowed([*methods]))
         if found is NOWHERE:
-            request.routing_exception = NotFound()
-            if not self._match_mount(request, path) and not websocket:
-                return self._nowhere
-            return self._described(request, self.instead(request))
+            return self._without_rule(request, path, NotFound())
         target, texts = found
         if not texts:
             view_args = target.defaults.copy() if target.defaults else {}
@@ -140,6 +141,19 @@ class Router(StarletteRouter):
         if stack is None or stack.made_for is not self._made_for or method == "OPTIONS":
             stack = self._stack_of(target, request, path)
         return self._described(request, stack)
+
+    def _without_rule(self, request: Request, path: str, error: HTTPException) -> Stack:
+        request.routing_exception = error
+        if not self._match_mount(request, path) and request.scope["type"] == "http":
+            return self._nowhere
+        return self._described(request, self.instead(request))
+
+    def methods_of(self, request: Request) -> Iterable[str] | None:
+        """The methods that the path of a request allows; None when Werkzeug has to be asked."""
+        is_plain = not self._asks_werkzeug and request.scope["type"] == "http"
+        if not is_plain or request.raw_headers.get(b"host") not in self._hosts:
+            return None
+        return self.matcher.methods_of(route_path(request.scope))
 
     def _accepts_host(self, request: Request) -> bool:
         """Whether URLs can be built for the host that was asked for. For others Werkzeug has the answer."""
@@ -165,8 +179,8 @@ class Router(StarletteRouter):
             scope["endpoint"] = stack.view
             scope["route"] = stack.starlette_route
             if stack.takes_body:
-                request.streams_body = stack.streams_body
-                request.passes_body_on = stack.passes_body_on
+                request._streams_body = stack.streams_body
+                request._passes_body_on = stack.passes_body_on
         return stack
 
     async def _match_with_werkzeug(self, ctx: Any) -> None:

@@ -33,7 +33,7 @@ class StartResponseMiddleware:
         call: Call | None = scope.get("asyncflask.wsgi")
         if call is not None and response is not SENT:
             await current_walk().to_thread()
-            messages = response.messages(scope)
+            messages = response._messages(scope)
             if messages is not None:
                 call.begin_response(messages[0], messages[1]["body"])
             else:

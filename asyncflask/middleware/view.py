@@ -142,7 +142,7 @@ class AutomaticOptions:
         self.flask = route.flask
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
-        return self.flask.make_default_options_response()
+        return self.flask._method("make_default_options_response")()
 
 
 class MissingView:

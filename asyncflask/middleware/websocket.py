@@ -16,7 +16,7 @@ from ..globals import _cv_app
 from ..signals import appcontext_pushed
 from ..typing import Message, Receive, Scope, Send
 from ..websocket import Websocket, WebsocketConnection, WebsocketDisconnect
-from .layer import SENT
+from .layer import SENT, may_wait_in_sync_code
 from .origins import forbidden, is_foreign
 from .overload import is_refused, refusal
 from .router import Router
@@ -27,6 +27,16 @@ from .websocket_layers import NORMAL, POLICY_VIOLATION
 if TYPE_CHECKING:
     from ..protocols import Application
     from ..wrappers import Response
+
+
+class WebsocketWalk(Walk):
+    """The walk of a websocket. Who waits for a thread waits, too: sync hooks may wait for a coroutine."""
+
+    def _step_in_thread(self) -> Any:
+        if self.on_wait is not None:
+            waiting, self.on_wait = self.on_wait, None
+            waiting.begin_waiting(self)
+        return super()._step_in_thread()
 
 
 class WebsocketMiddleware:
@@ -43,7 +53,7 @@ class WebsocketMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         nested = _cv_app.get(None) is not None or _inner_walk.get() is not None
         context = leave_inner_walk() if nested else copy_context()
-        walk = Walk(context, self.flask.worker_pool, lent_worker() if nested else None)
+        walk = WebsocketWalk(context, self.flask.worker_pool, lent_worker() if nested else None)
         walk.server_context = copy_context()
         under_way = self.flask.under_way
         under_way.walks[walk] = scope
@@ -68,20 +78,21 @@ class WebsocketMiddleware:
         _cv_app.set(ctx)
         if "asyncflask.debug_contexts" in scope:
             scope["asyncflask.debug_contexts"].append(ctx)
-        walk.is_bridged = True  # an async context processor may be met at any time
-
-        connection = WebsocketConnection(receive, send)
+        connection = WebsocketConnection(receive, send, walk)
         websocket.open(receive, send, connection)
         websocket._before_accept = self._add_session_cookie
         error: BaseException | None = None
         try:
-            if ctx._shared is None:
+            if ctx._shared is None and appcontext_pushed.receivers:
+                walk.is_bridged = may_wait_in_sync_code(flask)
                 await emit(appcontext_pushed, flask)
             message = await outside(receive)
             if message["type"] == "websocket.connect":  # or it has gone already
-                connection.watch(walk.server_context)
+                connection.begin()
                 flask.under_way.endless.add(connection)
-                ctx._route = self.app.match(websocket, websocket=True)
+                route = ctx._route = self.app.match(websocket, websocket=True)
+                if route is None or not route.begins_at_once:
+                    walk.is_bridged = may_wait_in_sync_code(flask)
                 if is_foreign(websocket, flask.config["WEBSOCKET_ORIGINS"]):
                     response = forbidden(flask, websocket)
                 elif flask.worker_pool.queue.is_full and is_refused(ctx._route, flask.worker_pool):
@@ -96,6 +107,7 @@ class WebsocketMiddleware:
                 error = WebsocketDisconnect(1006)  # out of a TaskGroup, which wraps what its body raises
         finally:
             await walk.to_loop()
+            walk.on_wait = None
             connection.stop()
             flask.under_way.endless.discard(connection)
             await connection.take_back_cancellation()

@@ -134,7 +134,7 @@ class UnhandledWebsocketErrorMiddleware:
         propagate = flask.config["PROPAGATE_EXCEPTIONS"]
         if flask.testing if propagate is None else propagate:
             raise error
-        flask.log_exception((type(error), error, error.__traceback__))
+        flask._method("log_exception")((type(error), error, error.__traceback__))
 
 
 async def _hand_over(ctx: Any, app: ASGIApp) -> None:
@@ -199,4 +199,4 @@ class _Handover:
         response = await process(self._ctx, started_response(self._ctx.app, message))
         if response is SENT:
             return message
-        return {**message, "status": response.status_code, "headers": response.asgi_headers()}
+        return {**message, "status": response.status_code, "headers": response._asgi_headers()}

@@ -35,8 +35,8 @@ def add_rule(
         provide_automatic_options = getattr(view_func, "provide_automatic_options", None)
     if provide_automatic_options is None:
         provide_automatic_options = "OPTIONS" not in methods and app.config["PROVIDE_AUTOMATIC_OPTIONS"]
-        if provide_automatic_options:
-            required_methods.add("OPTIONS")
+    if provide_automatic_options:
+        required_methods.add("OPTIONS")
     rule_object = app.url_rule_class(rule, methods=methods | required_methods, **options)
     rule_object.provide_automatic_options = provide_automatic_options
     app.url_map.add(rule_object)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from keyword import iskeyword
 from typing import Any
 
 from starlette.routing import BaseRoute
@@ -41,6 +42,23 @@ class Rule(WerkzeugRule):
         if self.mount is not None:
             return self.mount.route  # type: ignore[no-any-return]
         return WebsocketRuleRoute(self) if self.websocket else HTTPRuleRoute(self)
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., Any]:
+        """The function that builds its URLs, compiled when the first is built: that takes nine tenths of the
+        time of adding a rule. Where something may be wrong with it, it is said here and now: with defaults,
+        with a variable that is there twice, or whose name Python keeps for itself."""
+        compiled = super()._compile_builder
+        names = [name for is_variable, name in self._trace if is_variable]
+        is_odd = len({*names}) < len(names) or any(iskeyword(name) or name == "__debug__" for name in names)
+        if self.defaults or is_odd:
+            return compiled(append_unknown)
+
+        def build(rule: Any, /, **values: Any) -> Any:
+            built = compiled(append_unknown).__get__(rule, None)
+            setattr(rule, "_build_unknown" if append_unknown else "_build", built)
+            return built(**values)
+
+        return build
 
     def get_empty_kwargs(self) -> Mapping[str, Any]:
         return {**super().get_empty_kwargs(), "blocking": self.blocking, "stream": self.stream}

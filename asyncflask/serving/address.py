@@ -26,7 +26,9 @@ def listen(host: str, port: int) -> socket.socket:
             with suppress(FileNotFoundError):
                 if stat.S_ISSOCK(os.stat(path).st_mode):
                     os.unlink(path)
-            return socket.create_server(path, family=socket.AF_UNIX)
+            listening = socket.create_server(path, family=socket.AF_UNIX)
+            os.chmod(path, 0o666)  # the proxy is another user; as uvicorn's `uds`
+            return listening
         if ":" in host:
             both = host == "::" and socket.has_dualstack_ipv6()
             return socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=both)

@@ -131,10 +131,9 @@ def run_processes(factory: str, number: int, host: str, port: int, settings: dic
         factory=True,
         workers=number,
         log_config=None,
-        proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=GRACE,
-        **settings,
+        **{"proxy_headers": False, **settings},
     )
     scheme = "https" if settings.get("ssl_certfile") else "http"
     announce(host, sockets[0], scheme)

@@ -29,10 +29,10 @@ def _render(app: Application, template: BaseTemplate, context: dict[str, Any]) -
     prepare(context)
     app.update_template_context(context)
     if before_render_template.receivers:
-        before_render_template.send(app, _async_wrapper=app.waiting, template=template, context=context)
+        before_render_template.send(app, _async_wrapper=app._call_waiting, template=template, context=context)
     text = template.render(context)
     if template_rendered.receivers:
-        template_rendered.send(app, _async_wrapper=app.waiting, template=template, context=context)
+        template_rendered.send(app, _async_wrapper=app._call_waiting, template=template, context=context)
     return text
 
 
@@ -77,11 +77,11 @@ async def render_template_async(template_name_or_list: TemplateName, **context: 
 def _stream(app: Application, template: BaseTemplate, context: dict[str, Any]) -> Iterator[str]:
     prepare(context)
     app.update_template_context(context)
-    before_render_template.send(app, _async_wrapper=app.waiting, template=template, context=context)
+    before_render_template.send(app, _async_wrapper=app._call_waiting, template=template, context=context)
 
     def generate() -> Iterator[str]:
         yield from template.generate(context)
-        template_rendered.send(app, _async_wrapper=app.waiting, template=template, context=context)
+        template_rendered.send(app, _async_wrapper=app._call_waiting, template=template, context=context)
 
     stream = generate()
     return cast("Iterator[str]", stream_with_context(stream)) if request else stream

@@ -114,9 +114,12 @@ def valid_date(value: str | None) -> datetime | None:
 def is_out_of_range(value: str) -> bool:
     """Whether that would be a date if the calendar had it."""
     try:
-        return parse_date(value) != valid_date(value)
+        date = parse_date(value)
+        if date is not None:
+            date.astimezone(UTC)
     except OverflowError:
         return True
+    return False
 
 
 #: Header names as ASGI wants them, by how they were written.
@@ -167,7 +170,13 @@ def is_sendable(name: str, value: str) -> bool:
     return _UNSENDABLE.search(value) is None or name.lower() in _ENCODED
 
 
+#: A path, and perhaps a query, in which there is nothing to encode, as most are.
+_PLAIN_PATH = re.compile(r"/(?!/)[A-Za-z0-9/._~-]*(?:\?[A-Za-z0-9&=._~-]+)?")
+
+
 def _uri(value: str) -> bytes:
+    if _PLAIN_PATH.fullmatch(value) is not None:
+        return value.encode()
     try:
         return iri_to_uri(value).encode("latin-1")
     except ValueError:  # no URL, such as "http://["; the client may make of it what it can

@@ -20,6 +20,7 @@ from werkzeug.datastructures import (
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.wrappers import Request as RequestBase
+from werkzeug.wsgi import FileWrapper
 
 from .. import json
 from ..body import Body, MemoryStream, MultipartForm, nothing_to_receive, parse_multipart
@@ -104,9 +105,9 @@ class Request(RequestBase):
     #: What was wrong with the URL, raised when the request is dispatched: usually a NotFound.
     routing_exception: HTTPException | None = None
     #: Whether the body is for an application that is mounted, unless a hook wants it before.
-    passes_body_on = False
+    _passes_body_on = False
     #: Whether the route was declared with ``stream=True``.
-    streams_body = False
+    _streams_body = False
 
     shallow = False
     _cached_data: Any = None
@@ -217,7 +218,7 @@ class Request(RequestBase):
         # Weak, or only the garbage collector would find a request that has been asked for its environ.
         environ["werkzeug.request"] = this = weakref.proxy(self)
         environ["wsgi.input"] = _Input(this)
-        environ["wsgi.file_wrapper"] = _file_wrapper
+        environ["wsgi.file_wrapper"] = _FileWrapper
         return environ
 
     @lazy
@@ -303,20 +304,20 @@ class Request(RequestBase):
         " raises a 408.",
     )  # type: ignore[assignment]
 
-    def has_plain_form(self) -> bool:
+    def _has_plain_form(self) -> bool:
         """Whether it is a multipart form of which the parts are all that anybody wants."""
         return (
             self.mimetype == "multipart/form-data"
-            and not self.passes_body_on
+            and not self._passes_body_on
             and self.form_data_parser_class is FormDataParser
         )
 
     @property
     def body(self) -> Body:
         """The body as it comes from the server; `stream`, `data` and `form` are the ways to read it."""
-        return self._opened_body or self.open_body()
+        return self._opened_body or self._open_body()
 
-    def open_body(self) -> Body:
+    def _open_body(self) -> Body:
         """Make `body`."""
         receive = self._receive
         body = self._opened_body = Body(self, receive or nothing_to_receive)
@@ -339,7 +340,7 @@ class Request(RequestBase):
         :raises ClientDisconnected: when the client goes away before the end.
         """
         await self.body.receive()
-        self.streams_body = False
+        self._streams_body = False
 
     @lazy
     def stream(self) -> RequestStream:
@@ -359,14 +360,14 @@ class Request(RequestBase):
         if self._receive is None and "environ" in self.__dict__:
             stream = self._wsgi_stream()
         else:
-            stream = self.body.open(self.streams_body)
+            stream = self.body.open(self._streams_body)
         self._stream_is_taken = True
         return cast(RequestStream, stream)
 
     def _raw_stream(self) -> IO[bytes]:
         """The body for ``wsgi.input``. What is read there is missing in `stream`, which says so as under
         Flask: with ClientDisconnected, a 400."""
-        if self._stream_is_taken or self.streams_body or self.shallow or self._receive is None:
+        if self._stream_is_taken or self._streams_body or self.shallow or self._receive is None:
             return self.stream
         from werkzeug.wsgi import LimitedStream  # WSGI
 
@@ -414,7 +415,7 @@ class Request(RequestBase):
         if (
             cache
             and not parse_form_data
-            and not self.streams_body
+            and not self._streams_body
             and not self.shallow
             and self._receive is not None
             and self._cached_data is None
@@ -500,7 +501,7 @@ class Request(RequestBase):
     def _content_for_parsing(self) -> bytes:
         if self._cached_data is not None or self._stream_is_taken or self._receive is None:
             return self._get_stream_for_parsing().read()
-        content = None if self.streams_body or self.shallow else self.body.content()
+        content = None if self._streams_body or self.shallow else self.body.content()
         if content is None:
             return self._get_stream_for_parsing().read()
         self._stream_is_taken = True
@@ -547,7 +548,7 @@ class Request(RequestBase):
             self._cached_json = (value, value)
         return value
 
-    def has_something_to_close(self) -> bool:
+    def _has_something_to_close(self) -> bool:
         """Whether there are files: uploaded ones, the body on disk."""
         body = self._opened_body
         return self._has_files or (body is not None and body.is_on_disk)
@@ -641,8 +642,9 @@ class _Input:
         return iter(self._stream)
 
 
-def _file_wrapper(file: IO[bytes], buffer_size: int = 8192) -> Any:
-    from werkzeug.wsgi import FileWrapper  # WSGI
+class _FileWrapper(FileWrapper):
+    """``wsgi.file_wrapper``. A class: gunicorn asks whether a body is one of these."""
 
-    # Every block is a change of threads: make them larger than Werkzeug's default.
-    return FileWrapper(file, max(buffer_size, 256 * 1024))
+    def __init__(self, file: IO[bytes], buffer_size: int = 8192) -> None:
+        # Every block is a change of threads: make them larger than Werkzeug's default.
+        super().__init__(file, max(buffer_size, 256 * 1024))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 from contextvars import copy_context
 from functools import lru_cache
 from inspect import isasyncgen
@@ -25,7 +24,9 @@ from ..globals import _cv_app
 from ..helpers import CONTROLS
 from ..lazy import lazy
 from ..typing import Message, Receive, Scope, Send
+from .files import is_plain_file, send_file
 from .headers import is_out_of_range, raw_header, raw_names
+from .streaming import send_async, send_sync
 
 
 class Response(ResponseBase):
@@ -71,18 +72,18 @@ class Response(ResponseBase):
         else:
             self._status, self._status_code = status, code
 
-    # What `of` leaves as it is.
+    # What `_of` leaves as it is.
     _status = "200 OK"
     _status_code = 200
     direct_passthrough = False
     _on_close: Sequence[Callable[[], Any]] = ()  # type: ignore[assignment]
-    #: The only header of a response made by `of`, for as long as nobody has asked for its headers.
+    #: The only header of a response made by `_of`, for as long as nobody has asked for its headers.
     _content_type: tuple[bytes, bytes] | None = None
-    #: What `prepare` has made.
+    #: What `_prepare` has made.
     _prepared: Sequence[tuple[bytes, bytes]] = ()
 
     @classmethod
-    def of(cls, body: bytes, content_type: str) -> Response:
+    def _of(cls, body: bytes, content_type: str) -> Response:
         """A response with status 200, as nearly every view wants it, without the questions of `__init__`.
 
         :param body: the body.
@@ -96,8 +97,8 @@ class Response(ResponseBase):
         return response
 
     @classmethod
-    def html(cls, text: str) -> Response:
-        """`of` for a view's text, for this class itself."""
+    def _html(cls, text: str) -> Response:
+        """`_of` for a view's text, for this class itself."""
         if cls.default_mimetype != "text/html":
             return cls(text)
         response = _new(cls)
@@ -128,12 +129,12 @@ class Response(ResponseBase):
         return super().max_cookie_size if ctx is None else ctx.app.config["MAX_COOKIE_SIZE"]
 
     @property
-    def is_async_stream(self) -> bool:
+    def _is_async_stream(self) -> bool:
         """Whether the body is an async iterator."""
         return hasattr(self.response, "__aiter__")
 
-    def messages(self, scope: Scope) -> tuple[Message, Message] | None:
-        """What is to be sent, if the response was made by `of` and left alone, as nearly every one is."""
+    def _messages(self, scope: Scope) -> tuple[Message, Message] | None:
+        """What is to be sent, if the response was made by `_of` and left alone, as nearly every one is."""
         content_type, parts, status = self._content_type, self.response, self._status_code
         if (
             content_type is None
@@ -157,7 +158,7 @@ class Response(ResponseBase):
         A sync iterator is stepped in the worker thread, an async one on the
         loop; either is closed at the end, also when the client goes away.
         """
-        messages = self.messages(scope)
+        messages = self._messages(scope)
         if messages is not None:
             for message in messages:
                 await send(message)
@@ -178,10 +179,13 @@ class Response(ResponseBase):
         if late_start is None:
             await send(start)
         if not without_body:
-            if self.is_async_stream:
-                await self._send_async(late_start, send)
+            if self._is_async_stream:
+                await send_async(cast(AsyncIterable[Any], self.response), send, late_start)
+            elif is_plain_file(self.response):
+                if await send_file(self, scope, send, late_start):
+                    return
             else:
-                await self._send_sync(late_start, send)
+                await send_sync(self.response, send, late_start)
         await send({"type": "http.response.body", "body": b""})
 
     def start(self, scope: Scope) -> tuple[Message, bytes | None]:
@@ -192,7 +196,7 @@ class Response(ResponseBase):
             if status >= 600:
                 _teach_uvicorn(status, self._status)
         start: dict[str, Any] = {"type": "http.response.start", "status": status}
-        start["headers"] = self._prepared or self.asgi_headers(scope)
+        start["headers"] = self._prepared or self._asgi_headers(scope)
         if "asyncflask.as_written" in scope:
             # What does not go over the wire: the reason and how names are written.
             start["asyncflask.status"] = self.status
@@ -220,49 +224,11 @@ class Response(ResponseBase):
         finally:
             await self.aclose()
 
-    # As WSGI servers do: the first chunk is taken before anything is sent (PEP 3333, "The start_response()
-    # Callable"), so that what fails until then can be answered with an error.
-
-    async def _send_async(self, start: Message | None, send: Send) -> None:
-        chunks = cast(AsyncIterator[Any], self.response)
-        count = 0
-        async for chunk in chunks:
-            if start is not None:
-                await send(start)
-                start = None
-            body = chunk.encode() if isinstance(chunk, str) else chunk
-            if body:
-                await send({"type": "http.response.body", "body": body, "more_body": True})
-            count += 1
-            if count % 16 == 0:
-                # Neither iterator nor server need ever wait, and then nobody else had a turn, nor were it
-                # noticed that the client has gone.
-                await asyncio.sleep(0)
-        if start is not None:
-            await send(start)
-
-    async def _send_sync(self, start: Message | None, send: Send) -> None:
-        walk = current_walk()
-        await walk.to_thread()
-        iterator = iter(cast(Iterable[Any], self.response))
-        while True:
-            await walk.to_thread()
-            chunk = next(iterator, None)
-            await walk.to_loop()
-            if start is not None:
-                await send(start)
-                start = None
-            if chunk is None:
-                return
-            body = chunk.encode() if isinstance(chunk, str) else chunk
-            if body:
-                await send({"type": "http.response.body", "body": body, "more_body": True})
-
-    def prepare(self, scope: Scope) -> None:
+    def _prepare(self, scope: Scope) -> None:
         """Make the headers now, to be sent later."""
-        self._prepared = self.asgi_headers(scope)
+        self._prepared = self._asgi_headers(scope)
 
-    def asgi_headers(self, scope: Scope | None = None) -> list[tuple[bytes, bytes]]:
+    def _asgi_headers(self, scope: Scope | None = None) -> list[tuple[bytes, bytes]]:
         """The headers as ASGI wants them, with those that follow from status and body.
 
         :param scope: of the request; the active one's unless given.
@@ -313,7 +279,7 @@ class Response(ResponseBase):
         _ = self.headers  # it is no longer one that has nothing but a body, see `messages`
         return func
 
-    def has_something_to_close(self) -> bool:
+    def _has_something_to_close(self) -> bool:
         return bool(self._on_close) or not self.is_sequence
 
     async def aclose(self) -> None:

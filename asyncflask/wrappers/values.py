@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..concurrency import is_async
@@ -33,7 +33,7 @@ def quick_conversions(app: Application) -> dict[type, Callable[[Any], Response]]
         return {}
     if cls is not Response or Response.default_mimetype != "text/html":
         return {cls: _same}
-    conversions: dict[type, Callable[[Any], Response]] = {Response: _same, str: Response.html}
+    conversions: dict[type, Callable[[Any], Response]] = {Response: _same, str: Response._html}
     if answers_as_default(app.json):
         conversions[dict] = conversions[list] = app.json.response_of
     return conversions
@@ -78,7 +78,7 @@ def make_response(app: Application, rv: Any) -> Response:
             and app.response_class is Response
             and Response.default_mimetype == "text/html"
         ):
-            rv = Response.of(rv.encode(), "text/html; charset=utf-8")
+            rv = Response._of(rv.encode(), "text/html; charset=utf-8")
         elif isinstance(rv, str | bytes | bytearray) or hasattr(rv, "__next__") or hasattr(rv, "__anext__"):
             rv = app.response_class(rv, status=status, headers=headers)
             status = headers = None
@@ -89,8 +89,10 @@ def make_response(app: Application, rv: Any) -> Response:
             if page is None:
                 rv = _response_of_error(app, rv)
             else:
-                error, rv = rv, Response.of(page, "text/html; charset=utf-8")
+                error, rv = rv, Response._of(page, "text/html; charset=utf-8")
                 rv.status_code = error.code
+                if type(error) is MethodNotAllowed and error.valid_methods:
+                    rv.headers["Allow"] = ", ".join(error.valid_methods)
         elif isinstance(rv, BaseResponse):
             rv = app.response_class.force_type(rv, request.environ if _has_own_type(app) else None)
         elif callable(rv):
@@ -186,10 +188,14 @@ def error_page(error: HTTPException) -> bytes | None:
     return _error_page(cls, error.code, description)
 
 
+#: What is done about it in `make_response`.
+_KNOWN = {(MethodNotAllowed, "get_headers")}
+
+
 @lru_cache(100)
 def _error_page(cls: Any, code: int, description: str | None) -> bytes | None:
     for name in ("__call__", "get_response", "get_headers", "get_body", "get_description", "name"):
-        if getattr(cls, name) is not getattr(HTTPException, name):
+        if getattr(cls, name) is not getattr(HTTPException, name) and (cls, name) not in _KNOWN:
             return None  # it may look at the request
     if isinstance(cls.description, property):
         return None

@@ -10,6 +10,7 @@ from contextlib import suppress
 from contextvars import Context
 from functools import partial
 from typing import Any, cast
+from wsgiref.util import is_hop_by_hop
 
 from ..concurrency import LendingWalk, _inner_walk
 from ..concurrency.current import adopt
@@ -74,7 +75,8 @@ class Call:
         self._worker: Worker | None = None
         #: What is to be done when the response has been sent.
         self.afterwards = Afterwards() if afterwards is None else afterwards
-        self._begins_afterwards = afterwards is None
+        # Whether a WSGI server has called, or a middleware that it has called.
+        self._is_for_server = afterwards is None
         #: Whether there is nothing left to be closed.
         self.is_over = False
 
@@ -102,8 +104,7 @@ class Call:
         if not self._has_begun:
             if self._start is None:
                 raise RuntimeError("The application ended without a response.")
-            self._has_begun = True
-            self._start_response(*as_written(self._start))
+            self._begin(self._start)
 
     def _step(self, walk: LendingWalk, coroutine: Coroutine[Any, Any, Any]) -> bool:
         """Run the application in this thread as far as that goes; whether it has ended."""
@@ -183,7 +184,7 @@ class Call:
     def _end(self) -> None:
         self.is_over = True
         self._wait = None
-        if self._begins_afterwards:
+        if self._is_for_server:
             self.afterwards.begin()
 
     @property
@@ -262,11 +263,18 @@ class Call:
 
         :param body: the whole body, where that is known.
         """
-        self._has_begun = True
-        self._start_response(*as_written(start))
+        self._begin(start)
         if body is not None:
             self._keep(body)
             self._is_whole = self._is_foreseen = True
+
+    def _begin(self, start: Message) -> None:
+        self._has_begun = True
+        status, headers = as_written(start)
+        if self._is_for_server:
+            # Which may have none of these (PEP 3333, "Other HTTP Features").
+            headers = [item for item in headers if not is_hop_by_hop(item[0])]
+        self._start_response(status, headers)
 
     # -- the loop's part --------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, cast
 
+from .. import observed
 from ..concurrency.current import active_walk
 from ..concurrency.loop_thread import background_loop, is_running_loop
 from ..environ import scope_from_environ
@@ -20,6 +21,10 @@ from .startup import state_of
 
 if TYPE_CHECKING:
     from ..protocols import Application
+
+
+#: Where a request puts things of its own into its environ.
+_REPLACED = ("wsgi.input", "wsgi.file_wrapper")
 
 
 def respond(
@@ -50,9 +55,11 @@ def respond(
     else:
         afterwards = None if exchange is None else exchange.afterwards
         call = Call(loop, start_response, None, StreamReader(environ), afterwards)
-    call.run(inner, scope, app.worker_pool, inner is not asgi_call or _begins_here(app))
-    if "wsgi.input" in environ:
-        environ["wsgi.input"] = stream  # a request has put its own there
+    own = {name: environ[name] for name in _REPLACED if name in environ}
+    try:
+        call.run(inner, scope, app.worker_pool, inner is not asgi_call or _begins_here(app))
+    finally:
+        environ.update(own)
     return ResponseBody(call)
 
 
@@ -85,8 +92,9 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 
 def _begins_here(app: Application) -> bool:
-    """Whether nothing is around the application that wants an event loop."""
-    return not (app._middleware or app.config["DEBUG"] or app._replacement_of("asgi_app"))
+    """Whether nothing is around the application that wants an event loop. The first request finds that out,
+    on one."""
+    return app._direct_in is observed.setup and not app._middleware
 
 
 def _respond_elsewhere(

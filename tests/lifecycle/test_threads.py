@@ -27,12 +27,14 @@ from .server import APP_NAME, Server
 def allow(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Have the system give that many threads to pools."""
     allowed = 0
+    given: list[threading.Thread] = []
     start = threading.Thread.start
 
     def limited(thread: threading.Thread) -> None:
-        alive = sum("-worker_" in other.name or "test_" in other.name for other in threading.enumerate())
-        if ("-worker_" in thread.name or "test_" in thread.name) and alive >= allowed:
-            raise RuntimeError("can't start new thread")
+        if "-worker_" in thread.name or "test_" in thread.name:
+            if sum(other.is_alive() for other in given) >= allowed:
+                raise RuntimeError("can't start new thread")
+            given.append(thread)
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", limited)

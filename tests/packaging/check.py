@@ -53,9 +53,13 @@ def check_package() -> None:
     assert importlib.metadata.version("asyncflask") == asyncflask.__version__
     assert (place / "py.typed").is_file()
     tops = {Path(file).parts[0] for file in map(str, importlib.metadata.files("asyncflask") or ())}
-    assert {top for top in tops if top not in ("..", "asyncflask")} == {
-        f"asyncflask-{asyncflask.__version__}.dist-info"
-    }, tops
+    beside = {"asyncflask_as_flask.pth", "asyncflask_as_flask.py"}
+    meant = {"asyncflask", f"asyncflask-{asyncflask.__version__}.dist-info", *beside}
+    assert tops - {"..", "__pycache__"} == meant, tops
+    code = "import flask; print(flask.Flask.__module__)"
+    environment = {**os.environ, "ASYNCFLASK_AS_FLASK": "1"}
+    shown = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert shown.stdout == "asyncflask.app\n", shown.stderr
 
 
 def check_commands(folder: Path, tool: str) -> None:

@@ -79,6 +79,14 @@ def make_app(package: Any) -> Any:
         response.set_cookie("e", "f")
         return response
 
+    @app.get("/failing")
+    def failing() -> Any:
+        def pieces() -> Iterator[str]:
+            raise LookupError("before the first piece")
+            yield ""
+
+        return pieces()
+
     @app.get("/empty")
     def empty() -> Any:
         return "", 204

@@ -26,6 +26,7 @@ def end() -> None:
 
 @app.get("/")
 def sync() -> Any:
+    assert request.environ["REQUEST_METHOD"] == "GET"
     return {"pid": os.getpid(), "state": request.state._state.get("pid")}
 
 

@@ -58,7 +58,7 @@ found["asgi"] = {found}
 noted.clear()
 for name, client in (("wsgi", Client(app)), ("client", app.test_client())):
     for path in PATHS:
-        client.get(path)
+        client.get(path).close()
     found[name] = {found}
     noted.clear()
 print("FOUND", json.dumps(found))

@@ -10,7 +10,7 @@ from typing import Any
 
 import flask
 import pytest
-from lifecycle.server import APP_NAME, Client, Response, Server
+from lifecycle.server import APP_NAME, Client, Closed, Response, Server
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 import asyncflask
@@ -50,6 +50,7 @@ REQUESTS: list[tuple[str, str, dict[str, str], bytes | None]] = [
     ("GET", "/prefix/tell/a", {}, None),
     ("GET", "/other/x", {}, None),
     ("GET", "/shared/__init__.py", {}, None),
+    ("GET", "/failing", {}, None),
     ("GET", "/error", {}, None),
     ("GET", "/async-error", {}, None),
 ]
@@ -79,7 +80,10 @@ def werkzeug_server(app: Any) -> Iterator[int]:
 
 def ask(port: int, method: str, path: str, headers: dict[str, str], body: bytes | None) -> Any:
     with Client(port) as client:
-        response = client.request(method, path, headers={**headers, "Connection": "close"}, body=body)
+        try:
+            response = client.request(method, path, headers={**headers, "Connection": "close"}, body=body)
+        except Closed:
+            return 500  # too late for a page
     return seen(response, port)
 
 

@@ -268,7 +268,7 @@ class Walk:
         self.in_thread = True
         self._thread_steps = Completion(self.loop)
         if self.task is None and self.is_served:
-            self.task = asyncio.current_task()
+            self.task = asyncio.current_task(self.loop)
         patience: asyncio.TimerHandle | None = None
         try:
             if self.worker is not None:

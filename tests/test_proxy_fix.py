@@ -75,7 +75,7 @@ def seen_by_asyncflask(
 def assert_same(
     counts: Mapping[str, int], headers: Iterable[tuple[str, str]], path: str = "/page", **options: Any
 ) -> Any:
-    """The same as Flask's, but for a host that is none: that is a 400 here, and a URL without a host there."""
+    """The same as Flask's, but for a host that is none: a 400 here, and a URL without a host there."""
     status, seen = seen_by_asyncflask(counts, headers, path, **options)
     expected_status, expected = seen_by_flask(counts, headers, path, **options)
     if status == 400 and expected_status == 200:

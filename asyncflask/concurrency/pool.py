@@ -231,7 +231,7 @@ class WorkerPool:
             if not self._alive:
                 queue.pop()
                 raise RuntimeError("can't start new thread: the system gives none")
-            return len(queue) > (self.size if self._waking else 0)
+            return not self._waking or len(queue) > 1  # a thread on its way takes one
 
     def withdraw(self, job: Job) -> bool:
         """Take a job back, if no thread has taken it yet."""

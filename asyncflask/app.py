@@ -707,7 +707,11 @@ class Flask(ASGIApplication):
         404 names the rules that come near."""
         error = request.routing_exception
         assert error is not None
-        if isinstance(error, WebsocketMismatch) and request.scope["type"] == "http":
+        is_http = request.scope["type"] == "http" and request.scheme not in (
+            "ws",
+            "wss",
+        )  # as a proxy may say
+        if isinstance(error, WebsocketMismatch) and is_http:
             error = UpgradeRequired()
             error.has_upgrades = request.scope.get("http_version", "1.1").startswith("1")
         if type(error) is NotFound and self.debug:

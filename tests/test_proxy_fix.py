@@ -272,6 +272,12 @@ def test_whatever_is_sent_is_answered(headers: list[tuple[str, str]]) -> None:
     assert not seen["relative"].startswith("//")
 
 
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+def test_scheme_of_websockets_asks_for_no_upgrade(scheme: str) -> None:
+    assert_same(ALL, [(PROTO, scheme)])
+    assert seen_by_asyncflask(ALL, [(PROTO, scheme)], "/page")[0] == 400
+
+
 @pytest.mark.parametrize("scheme", ["java script", "https:", "//x", "1", "\xe4", "https://example.com"])
 def test_no_scheme(scheme: str) -> None:
     """Werkzeug takes these, and makes URLs of them."""

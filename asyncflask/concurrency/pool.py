@@ -189,8 +189,11 @@ class WorkerPool:
         if not self.queue.is_full or self.queue.limit is None:
             return False
         with self._lock:
-            free = max(self.size - self._at_work(), 0) + self._waking
-            return len(self.queue) - free >= self.queue.limit
+            return len(self.queue) - self._free() >= self.queue.limit
+
+    def _free(self) -> int:
+        """How many jobs of the queue threads are about to take."""
+        return max(self.size - self._at_work(), 0) + self._waking
 
     def _has_room(self) -> bool:
         return self._at_work() < self.size and (
@@ -231,7 +234,8 @@ class WorkerPool:
             if not self._alive:
                 queue.pop()
                 raise RuntimeError("can't start new thread: the system gives none")
-            return not self._waking or len(queue) > 1  # a thread on its way takes one
+            # Most often nobody else waits for the one that wakes up.
+            return len(queue) > self._waking and len(queue) > self._free()
 
     def withdraw(self, job: Job) -> bool:
         """Take a job back, if no thread has taken it yet."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from io import BufferedReader, BytesIO
-from typing import Any
+from typing import IO, Any
 
 from werkzeug.wrappers import Response
 from werkzeug.wsgi import FileWrapper, _RangeWrapper
@@ -16,12 +16,24 @@ from ..typing import Message, Scope, Send
 SMALL_SIZE = 256 * 1024
 
 
-def is_plain_file(body: object) -> bool:
+class LargeBlocks(FileWrapper):
+    """``wsgi.file_wrapper``. A class: gunicorn asks whether a body is one of these."""
+
+    def __init__(self, file: IO[bytes], buffer_size: int = 8192) -> None:
+        # Every block is a change of threads: make them larger than Werkzeug's default.
+        super().__init__(file, max(buffer_size, 256 * 1024))
+
+
+#: By exact type: what an application derives from them may do anything.
+_FILE_WRAPPERS = (FileWrapper, LargeBlocks)
+
+
+def is_plain_file(body: Any) -> bool:
     """Whether a body is what `send_file` makes of a file, the whole or a range of it. Files of other kinds
     may be anything: a pipe, something that waits for a network."""
     if type(body) is _RangeWrapper:
         body = body.iterable
-    return type(body) is FileWrapper and type(body.file) in (BufferedReader, BytesIO)
+    return type(body) in _FILE_WRAPPERS and type(body.file) in (BufferedReader, BytesIO)
 
 
 async def read_small(response: Response, walk: Walk, scope: Scope) -> None:
@@ -92,7 +104,7 @@ async def send_file(response: Response, scope: Scope, send: Send, start: Message
 
 def _path_of(body: Any, length: int | None, scope: Scope) -> str | None:
     """The path of a whole file, for a server that sends it itself (ASGI extension "Path Send")."""
-    if "http.response.pathsend" not in (scope.get("extensions") or ()) or type(body) is not FileWrapper:
+    if "http.response.pathsend" not in (scope.get("extensions") or ()) or type(body) not in _FILE_WRAPPERS:
         return None
     file: Any = body.file
     if type(file) is not BufferedReader or not isinstance(file.name, str | os.PathLike) or file.tell():

@@ -20,7 +20,6 @@ from werkzeug.datastructures import (
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.wrappers import Request as RequestBase
-from werkzeug.wsgi import FileWrapper
 
 from .. import json
 from ..body import Body, MemoryStream, MultipartForm, nothing_to_receive, parse_multipart
@@ -30,6 +29,7 @@ from ..helpers import _split_blueprint_path
 from ..hosts import requested_host
 from ..lazy import lazy
 from ..typing import Receive, RequestStream, Scope
+from .files import LargeBlocks
 from .headers import RequestHeaders, is_out_of_range, valid_date
 from .state import RequestState
 
@@ -218,7 +218,7 @@ class Request(RequestBase):
         # Weak, or only the garbage collector would find a request that has been asked for its environ.
         environ["werkzeug.request"] = this = weakref.proxy(self)
         environ["wsgi.input"] = _Input(this)
-        environ["wsgi.file_wrapper"] = _FileWrapper
+        environ["wsgi.file_wrapper"] = LargeBlocks
         return environ
 
     @lazy
@@ -640,11 +640,3 @@ class _Input:
 
     def __iter__(self) -> Any:
         return iter(self._stream)
-
-
-class _FileWrapper(FileWrapper):
-    """``wsgi.file_wrapper``. A class: gunicorn asks whether a body is one of these."""
-
-    def __init__(self, file: IO[bytes], buffer_size: int = 8192) -> None:
-        # Every block is a change of threads: make them larger than Werkzeug's default.
-        super().__init__(file, max(buffer_size, 256 * 1024))

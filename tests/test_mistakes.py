@@ -482,7 +482,7 @@ def test_no_event_loop_of_asyncio(scope: dict[str, Any]) -> None:
         while True:  # as an event loop of another kind does
             coroutine.send(None)
 
-    with pytest.raises(RuntimeError, match="hypercorn without '-k trio'"):
+    with pytest.raises(RuntimeError, match="With hypercorn leave out '-k trio'"):
         run(app(scope, receive, send))
 
 

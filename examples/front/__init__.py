@@ -74,6 +74,22 @@ EXAMPLES = [
             " && asyncflask --app examples.large run"
         ),
     ),
+    Example(
+        "tasks",
+        "Tasks",
+        "Reports made by arq in processes of their own, with their progress. Needs Redis.",
+        command=(
+            'pip install "asyncflask[redis]" arq\n'
+            "arq examples.tasks.arq_worker.Worker &\n"
+            "uvicorn examples.tasks.app:app"
+        ),
+    ),
+    Example(
+        "deploy",
+        "Deployment",
+        "Two processes behind nginx, sessions and channels in Redis, health, metrics.",
+        command="less examples/deploy/README.md",
+    ),
 ]
 
 

@@ -1,4 +1,4 @@
-"""An application that servers of both kinds import: ``tests.wsgi.served:app``."""
+"""An application that servers of both kinds import: ``tests.around_wsgi.served:app``."""
 
 from __future__ import annotations
 

@@ -332,7 +332,7 @@ MIDDLEWARE: dict[str, Callable[[Any], Any]] = {
     "late": Late,
     "again": Again,
     "dispatcher": lambda app: DispatcherMiddleware(app, {"/other": other}),
-    "shared data": lambda app: SharedDataMiddleware(app, {"/shared": ("tests.wsgi", ".")}),
+    "shared data": lambda app: SharedDataMiddleware(app, {"/shared": ("tests.around_wsgi", ".")}),
     "proxy fix": lambda app: ProxyFix(app, **ALL),
     "two proxy fixes": lambda app: ProxyFix(ProxyFix(app, x_for=0, x_proto=0, x_prefix=1), x_for=2),
     "own proxy fix": lambda app: OwnProxyFix(app, **ALL),

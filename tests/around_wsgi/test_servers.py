@@ -20,7 +20,7 @@ from werkzeug.test import Client as WSGIClient
 
 from asyncflask import Flask, current_app, request
 
-APP = "tests.wsgi.served:app"
+APP = "tests.around_wsgi.served:app"
 GUNICORN = "-m gunicorn -b 127.0.0.1:{port} --no-control-socket"
 
 WSGI = {
@@ -28,10 +28,10 @@ WSGI = {
     "gunicorn preload": f"{GUNICORN} --preload -w 2 {APP}",
     "gunicorn gthread": f"{GUNICORN} -k gthread --threads 4 {APP}",
     "granian wsgi": f"-m granian --interface wsgi --port {{port}} {APP}",
-    "wsgiref": "-m tests.wsgi.served wsgiref {port}",
-    "werkzeug": "-m tests.wsgi.served werkzeug {port}",
-    "waitress": "-m tests.wsgi.served waitress {port}",
-    "a2wsgi": "-m tests.wsgi.served a2wsgi {port}",
+    "wsgiref": "-m tests.around_wsgi.served wsgiref {port}",
+    "werkzeug": "-m tests.around_wsgi.served werkzeug {port}",
+    "waitress": "-m tests.around_wsgi.served waitress {port}",
+    "a2wsgi": "-m tests.around_wsgi.served a2wsgi {port}",
 }
 ASGI = {
     "uvicorn": f"-m uvicorn --port {{port}} {APP}",
@@ -167,7 +167,7 @@ def test_a_loop_for_each_process() -> None:
     """A process that is forked has a loop and threads of its own, whatever its parent had."""
     code = """
 import os
-from tests.wsgi.served import app
+from tests.around_wsgi.served import app
 from werkzeug.test import Client
 
 client = Client(app)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import glob
 import os
-import pathlib
 import shutil
 import signal
-import subprocess
 
 import nox
 
@@ -15,8 +12,6 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "tests", "docs"]
-
-OTHER_VERSIONS = ("3.12", "3.13", "3.14", "3.14t")
 
 GROUPS = nox.project.load_toml("pyproject.toml")
 
@@ -29,56 +24,20 @@ def install(session: nox.Session, *groups: str, project: bool = True) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Serve the examples on http://127.0.0.1:5000 until Ctrl-C (``-- --port 8000``: elsewhere)."""
-    install(session, "demo")
+    """Serve the example blog on http://127.0.0.1:5000 until Ctrl-C (``-- --port 8000``: elsewhere)."""
+    install(session)
     # Or a nox that is told to end would leave the server behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    command = ("python", "-m", "examples", *session.posargs)
+    command = ("python", "-m", "examples.blog", *session.posargs)
     session.run(*command, interrupt_timeout=1, terminate_timeout=10)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, the benchmarks' own included (``-- -k name``: some of them)."""
-    install(session, "tests", "bench", "guides")
-    workers = (os.cpu_count() or 1) + 1  # many tests wait, for servers and clocks
-    session.run(
-        "pytest", "-n", str(workers), "--ignore=tests/extensions", "--ignore=tests/services", *session.posargs
-    )
-
-
-def other_pythons() -> list[str]:
-    """Pythons on this machine, from 3.12 on, that the project should work with as well: by their paths."""
-    paths = [shutil.which(f"python{version}") for version in OTHER_VERSIONS]
-    for version in OTHER_VERSIONS:  # pyenv has them beside the path
-        paths += sorted(map(str, pathlib.Path.home().glob(f".pyenv/versions/{version}.*/bin/python")))[-1:]
-    return [path for path in dict.fromkeys(paths) if path is not None]
-
-
-@nox.session(name="tests-elsewhere", python=other_pythons() or None)
-def tests_elsewhere(session: nox.Session) -> None:
-    """Run the tests of a request's life on the newer Pythons that are found (``-- PATH...``: other tests)."""
-    install(session, "tests")
-    session.run("pytest", "-n", "2", *(session.posargs or ["tests/lifecycle"]))
-
-
-@nox.session(name="tests-dev")
-def tests_dev(session: nox.Session) -> None:
-    """Run the tests of a request's life with Python's development mode and asyncio's debug mode."""
-    install(session, "tests")
-    environment = {"PYTHONASYNCIODEBUG": "1"}
-    session.run(
-        "python", "-X", "dev", "-m", "pytest", *(session.posargs or ["tests/lifecycle"]), env=environment
-    )
-
-
-@nox.session
-def hold(session: nox.Session) -> None:
-    """Send 100,000 hostile requests to four frameworks, ten minutes (``-- --help``: others, or fewer)."""
     install(session, "tests", "bench")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # or the servers would be left behind
-    arguments = session.posargs or ["--write"]
-    session.run("python", "-m", "tests.hold", *arguments, interrupt_timeout=15, terminate_timeout=15)
+    workers = (os.cpu_count() or 1) + 1  # many tests wait, for servers and clocks
+    session.run("pytest", "-n", str(workers), "--ignore=tests/extensions", *session.posargs)
 
 
 @nox.session
@@ -91,54 +50,20 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types of the package, strictly, and what users' type checkers make of them."""
+    """Check the types of the package, strictly."""
     install(session, "types")
     session.run("mypy", *session.posargs)
-    session.run("python", "-m", "tests.typing")
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation into build/docs, where a broken link is an error, and run its examples."""
-    install(session, "docs", "tests", "guides")
+    install(session, "docs", "tests")
     session.run(
         "sphinx-build", "--quiet", "--fail-on-warning", "--keep-going", "--nitpicky", "docs", "build/docs"
     )
     session.run("pytest", "tests/test_docs.py", *session.posargs)
     session.log("Read it: build/docs/index.html")
-
-
-@nox.session
-def build(session: nox.Session) -> None:
-    """Build the packages into dist, and use the wheel in an empty environment of each Python there is."""
-    session.install("--quiet", *nox.project.dependency_groups(GROUPS, "build"))
-    shutil.rmtree("dist", ignore_errors=True)
-    session.run("python", "-m", "build", "--outdir", "dist", silent=True)
-    packages = [os.path.join("dist", name) for name in os.listdir("dist")]
-    session.run("twine", "check", "--strict", *packages)
-    wheel = next(os.path.abspath(path) for path in packages if path.endswith(".whl"))
-    check = os.path.abspath("tests/packaging/check.py")
-    for version, python in found_pythons().items():
-        folder = os.path.join(os.path.abspath(session.create_tmp()), version)
-        tool = os.path.join(folder, "Scripts" if os.name == "nt" else "bin", "python")
-        session.run(python, "-m", "venv", "--clear", folder, external=True)
-        session.run(tool, "-m", "pip", "install", "--quiet", wheel, external=True)
-        with session.chdir(folder):  # not where the sources could be imported
-            session.run(tool, "-I", check, external=True)
-
-
-def found_pythons() -> dict[str, str]:
-    """The Pythons that the package is for, as far as they are installed: on the path, or by pyenv."""
-    found: dict[str, str] = {}
-    versions = os.path.join(os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv")), "versions")
-    for minor in range(11, 15):
-        folders = glob.glob(os.path.join(versions, f"3.{minor}.*", "bin"))
-        for candidate in (shutil.which(f"python3.{minor}"), *(f"{folder}/python" for folder in folders)):
-            code = f"import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, {minor}))"
-            if candidate and not subprocess.run([candidate, "-c", code], capture_output=True).returncode:
-                found[f"3.{minor}"] = candidate
-                break
-    return found
 
 
 @nox.session
@@ -166,17 +91,6 @@ def apt_install(session: nox.Session, *packages: str) -> None:
     session.run("apt-get", "update", "-q", external=True, silent=True)
     command = ("apt-get", "install", "-q", "-y", "--no-install-recommends", *packages)
     session.run(*command, external=True, silent=True)
-
-
-@nox.session
-def services(session: nox.Session) -> None:
-    """Run the tests with real servers: Redis and nginx, which they start, stop and kill; task queues."""
-    install(session, "tests", "services")
-    # Without them tests are skipped, or fail with CI=true in the environment.
-    for program, package in {"redis-server": "redis-server", "nginx": "nginx-light"}.items():
-        if not shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin"):
-            apt_install(session, package)
-    session.run("pytest", "-n", "2", "tests/services", "tests/sessions", "tests/channels", *session.posargs)
 
 
 @nox.session(name="flask-suite")

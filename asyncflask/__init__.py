@@ -11,8 +11,6 @@ from .app import Flask as Flask
 from .blueprints import Blueprint as Blueprint
 from .config import Config as Config
 from .ctx import after_this_request as after_this_request
-from .ctx import after_this_websocket as after_this_websocket
-from .ctx import copy_current_app_context as copy_current_app_context
 from .ctx import copy_current_request_context as copy_current_request_context
 from .ctx import copy_current_websocket_context as copy_current_websocket_context
 from .ctx import has_app_context as has_app_context
@@ -22,6 +20,7 @@ from .globals import current_app as current_app
 from .globals import g as g
 from .globals import request as request
 from .globals import session as session
+from .globals import websocket as websocket
 from .helpers import abort as abort
 from .helpers import flash as flash
 from .helpers import get_as_flask as _get_as_flask
@@ -50,10 +49,6 @@ from .websocket import Websocket as Websocket
 from .websocket import WebsocketDisconnect as WebsocketDisconnect
 from .wrappers import Request as Request
 from .wrappers import Response as Response
-
-# isort: split
-# After everything that imports the module of this name, or type checkers take it for the module.
-from .globals import websocket as websocket
 
 __version__ = _version
 

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, ValuesView
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, ValuesView
 from datetime import timedelta
 from logging import Logger
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast, overload
+from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 from urllib.parse import quote
 
 from werkzeug.datastructures import ImmutableDict
 from werkzeug.exceptions import Aborter, BadRequest, BadRequestKeyError, HTTPException, NotFound
-from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException, WebsocketMismatch
+from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, RoutingException
 from werkzeug.utils import redirect as _wz_redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from . import observed
 from .asgi import ASGIApplication, Lifespan
+from .asgi_only import coroutine_function, require_asgi
 from .concurrency import inner_walk
-from .concurrency.loop_thread import is_running_loop
 from .concurrency.waiting import run_sync
 from .config import DEFAULTS, Config, ConfigAttribute
 from .config import make_timedelta as _make_timedelta
 from .ctx import AppContext, RequestContext, _AppCtxGlobals, _default_template_ctx_processor
-from .entry import adopt_wsgi_call, coroutine_function
 from .error_handlers import find_error_handler
-from .flask_api import is_next
 from .globals import _active_request_ctx, current_app, g, request, request_context, request_ctx, session
 from .helpers import (
     CONTROLS,
@@ -38,7 +36,6 @@ from .helpers import (
 )
 from .json.provider import DefaultJSONProvider, JSONProvider
 from .lazy import imported, importing, lazy
-from .lifespan import refuse_other_loops
 from .logging import create_logger
 from .middleware import errors
 from .middleware.context import ContextMiddleware
@@ -48,13 +45,10 @@ from .middleware.layer import Route, overridden
 from .middleware.router import Router
 from .middleware.teardown import do_teardown_appcontext, do_teardown_request
 from .middleware.view import dispatch_request
-from .mistakes.setup import check_setup
 from .observed import FunctionList, changed, setup_names
-from .overriding import OF_CONTEXT, context_optional, with_context
 from .routing import Map, Rule, UrlBuilder, build_url, create_url_adapter
 from .routing.adding import add_rule, add_static_rule
 from .routing.building import handle_build_error
-from .routing.upgrade import UpgradeRequired
 from .scaffold import LegacyAttribute, _endpoint_from_view_func, find_package, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .signals import (
@@ -64,23 +58,7 @@ from .signals import (
     request_started,
     request_tearing_down,
 )
-from .typing import (
-    ASGIApp,
-    Receive,
-    ResponseReturnValue,
-    RouteCallable,
-    Scope,
-    Send,
-    ShellContextProcessorCallable,
-    ShellContextProcessorT,
-    TeardownT,
-    TemplateFilterCallable,
-    TemplateFilterT,
-    TemplateGlobalCallable,
-    TemplateGlobalT,
-    TemplateTestCallable,
-    TemplateTestT,
-)
+from .typing import ASGIApp, Receive, ResponseReturnValue, Scope, Send
 from .websocket import Websocket
 from .wrappers import Request, Response
 from .wrappers.values import make_response
@@ -166,7 +144,7 @@ class Flask(ASGIApplication):
         root_path: str | None = None,
         lifespan: Lifespan | Callable[[Any], AsyncIterator[Any]] | None = None,
     ) -> None:
-        adopt_wsgi_call(type(self), _ASGI_CALL)
+        require_asgi(type(self), _ASGI_CALL)
         object.__setattr__(self, "__call__", coroutine_function(self))
         super().__init__(
             import_name=import_name,
@@ -194,13 +172,13 @@ class Flask(ASGIApplication):
         #: Called with error, endpoint and values when a URL cannot be built; the first string is taken.
         self.url_build_error_handlers: list[Callable[[Exception, str, dict[str, Any]], Any]] = FunctionList()
         self.teardown_appcontext_funcs: list[Callable[..., Any]] = FunctionList()
-        self.shell_context_processors: list[ShellContextProcessorCallable] = []
+        self.shell_context_processors: list[Callable[[], dict[str, Any]]] = []
         #: Blueprints by the names that they are registered under.
         self.blueprints: dict[str, Blueprint] = {}
         #: What extensions keep for this application, by their names.
         self.extensions: dict[str, Any] = {}
         #: The rules, a `werkzeug.routing.Map`.
-        self.url_map: Map = self.url_map_class(host_matching=host_matching)
+        self.url_map: Any = self.url_map_class(host_matching=host_matching)
         self.subdomain_matching = subdomain_matching
         self.template_context_processors[None].append(_default_template_ctx_processor)
         self._got_first_request = False
@@ -214,32 +192,17 @@ class Flask(ASGIApplication):
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name in _SETUP:
-            self._note_change(name)
+            changed()
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         if name in _SETUP:
-            self._note_change(name)
-
-    def _note_change(self, name: str) -> None:
-        if name == "wsgi_app":
-            self._layers = None
-        elif name == "url_map":
-            Map.adopt(self.url_map)
-            self.__dict__.pop("_url_builder", None)
-        changed()
+            changed()
 
     # -- ASGI -----------------------------------------------------------------------------------
 
-    @overload
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]: ...
-    @overload
-    def __call__(self, scope: dict[str, Any], receive: Callable[..., Any]) -> Iterable[bytes]: ...
-    def __call__(self, scope: Any, receive: Any, send: Any = None) -> Any:
-        """The ASGI application; calls `asgi_app`. Called with ``(environ, start_response)`` it is a WSGI
-        application and calls `wsgi_app`."""
-        if send is None:
-            return self.wsgi_app(scope, receive)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """The ASGI application; calls `asgi_app`."""
         if self._direct_in is observed.setup and scope["type"] == "http":
             scope["app"] = self  # which is all that `asgi_app` would do
             return self._direct(scope, receive, send)
@@ -248,44 +211,30 @@ class Flask(ASGIApplication):
     async def asgi_app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What `__call__` calls, to be wrapped by ASGI middleware without losing the application:
         ``app.asgi_app = Middleware(app.asgi_app)``."""
-        if not is_running_loop() and "asyncflask.wsgi" not in scope:  # which may begin without one
-            await refuse_other_loops(scope, receive, send)
-        layers = self._layers or self._build_layers()
+        layers = self._layers or self.build_layers()
         scope["app"] = self
-        if self.config["DEBUG"]:
-            from .middleware.debug import debug_layer  # debug mode
-
-            layers = debug_layer(self, layers)
         if scope["type"] != "lifespan":
             if not self._got_first_request:
                 self._got_first_request = True
             if self._lent_state is not None:
                 scope["state"] = {**scope.get("state", {}), **self._lent_state}
-            if self._startup_variables is not None:
-                layers = self._startup_variables.around(layers)
             if (
                 not self.config["DEBUG"]
                 and self._lent_state is None
                 and self._replacement_of("asgi_app") is None
             ):
                 self._direct, self._direct_in = layers, observed.setup
+        if self.config["DEBUG"]:
+            from .middleware.debug import debug_layer  # debug mode
+
+            layers = debug_layer(self, layers)
         await layers(scope, receive, send)
 
-    def _call_asgi(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        return _ASGI_CALL(self, scope, receive, send)
-
-    def _build_layers(self) -> ASGIApp:
-        """What a request goes through, from the outside in: user middleware, that for WSGI, the context, the
-        router."""
+    def build_layers(self) -> ASGIApp:
+        """What a request goes through, from the outside in: user middleware, the context, the router."""
         if any(owner._has_template_folder() for owner in (self, *self.iter_blueprints())):
             from . import templating  # noqa: F401  # Jinja, now and not in the middle of a request
-        check_setup(self)
         app: ASGIApp = ContextMiddleware(self.router, self)
-        wsgi_app = self._outermost_wsgi_app()
-        if wsgi_app is not None:
-            from .middleware.wsgi import Entrance  # few have any
-
-            app = Entrance(app, self, wsgi_app)
         for cls, args, options in self._middleware:
             app = cls(app, *args, **options)
         self._layers = app
@@ -301,13 +250,7 @@ class Flask(ASGIApplication):
         if name not in self.__dict__ and (cls is Flask or getattr(cls, name) is getattr(Flask, name)):
             return None
         method: Callable[..., Any] = getattr(self, name)
-        if getattr(method, "__func__", method) is getattr(Flask, name):
-            return None
-        return with_context(method) if name in OF_CONTEXT else method
-
-    def _method(self, name: str) -> Callable[..., Any]:
-        """One of the methods that Flask 3.2 passes the context to, to be called without it."""
-        return self._replacement_of(name) or cast("Callable[..., Any]", getattr(self, name))
+        return None if getattr(method, "__func__", method) is getattr(Flask, name) else method
 
     # -- names, configuration, resources --------------------------------------------------------
 
@@ -348,7 +291,6 @@ class Flask(ASGIApplication):
         return self._got_first_request
 
     def _check_setup_finished(self, f_name: str) -> None:
-        adopt_wsgi_call(type(self), _ASGI_CALL)  # instrumentation may be set up after the application is made
         if self._got_first_request:
             raise AssertionError(
                 f"The setup method '{f_name}' can no longer be called on the application. It has already"
@@ -361,7 +303,6 @@ class Flask(ASGIApplication):
         """The configuration, with its defaults; called once by the constructor."""
         defaults = dict(self.default_config)
         defaults["DEBUG"] = get_debug_flag()
-        defaults["FLASK_API"] = os.environ.get("ASYNCFLASK_FLASK_API") or defaults["FLASK_API"]
         return self.config_class(self.instance_path if instance_relative else self.root_path, defaults)
 
     def make_aborter(self) -> Aborter:
@@ -407,7 +348,7 @@ class Flask(ASGIApplication):
         self,
         rule: str,
         endpoint: str | None = None,
-        view_func: RouteCallable | None = None,
+        view_func: Callable[..., Any] | None = None,
         provide_automatic_options: bool | None = None,
         **options: Any,
     ) -> None:
@@ -416,14 +357,14 @@ class Flask(ASGIApplication):
         add_rule(self, rule, endpoint, view_func, provide_automatic_options, options)
 
     @setupmethod
-    def teardown_appcontext(self, f: TeardownT) -> TeardownT:
+    def teardown_appcontext(self, f: F) -> F:
         """Call `f` whenever an application context ends, with the exception that nobody handled or
         None: at the end of each request and CLI command. The last registered is called first."""
         self.teardown_appcontext_funcs.append(f)
         return f
 
     @setupmethod
-    def shell_context_processor(self, f: ShellContextProcessorT) -> ShellContextProcessorT:
+    def shell_context_processor(self, f: F) -> F:
         """Add the dict that `f` returns to the names in the shell."""
         self.shell_context_processors.append(f)
         return f
@@ -435,54 +376,42 @@ class Flask(ASGIApplication):
             context.update(self.call_from_sync(processor))
         return context
 
-    @overload
-    def template_filter(self, name: TemplateFilterT) -> TemplateFilterT: ...
-    @overload
-    def template_filter(self, name: str | None = None) -> Callable[[TemplateFilterT], TemplateFilterT]: ...
     @setupmethod
-    def template_filter(self, name: Any = None) -> Any:
+    def template_filter(self, name: str | None = None) -> Callable[[F], F]:
         """Register the decorated function as a template filter, under its name unless another is given."""
         return self._register_with(self.add_template_filter, name)
 
     @setupmethod
-    def add_template_filter(self, f: TemplateFilterCallable, name: str | None = None) -> None:
+    def add_template_filter(self, f: Callable[..., Any], name: str | None = None) -> None:
         """Register a template filter, under the function's name unless another is given."""
         self.jinja_env.filters[name or f.__name__] = f
 
-    @overload
-    def template_test(self, name: TemplateTestT) -> TemplateTestT: ...
-    @overload
-    def template_test(self, name: str | None = None) -> Callable[[TemplateTestT], TemplateTestT]: ...
     @setupmethod
-    def template_test(self, name: Any = None) -> Any:
+    def template_test(self, name: str | None = None) -> Callable[[F], F]:
         """Register the decorated function as a template test, under its name unless another is given."""
         return self._register_with(self.add_template_test, name)
 
     @setupmethod
-    def add_template_test(self, f: TemplateTestCallable, name: str | None = None) -> None:
+    def add_template_test(self, f: Callable[..., Any], name: str | None = None) -> None:
         """Register a template test, under the function's name unless another is given."""
         self.jinja_env.tests[name or f.__name__] = f
 
-    @overload
-    def template_global(self, name: TemplateGlobalT) -> TemplateGlobalT: ...
-    @overload
-    def template_global(self, name: str | None = None) -> Callable[[TemplateGlobalT], TemplateGlobalT]: ...
     @setupmethod
-    def template_global(self, name: Any = None) -> Any:
+    def template_global(self, name: str | None = None) -> Callable[[F], F]:
         """Register the decorated function as a template global, under its name unless another is given."""
         return self._register_with(self.add_template_global, name)
 
     @setupmethod
-    def add_template_global(self, f: TemplateGlobalCallable, name: str | None = None) -> None:
+    def add_template_global(self, f: Callable[..., Any], name: str | None = None) -> None:
         """Register a global of templates, under the function's name unless another is given."""
         self.jinja_env.globals[name or f.__name__] = f
 
-    def _register_with(self, add: Callable[..., None], name: Any) -> Any:
-        def decorator(f: F, name: str | None = name) -> F:
+    def _register_with(self, add: Callable[..., None], name: str | None) -> Callable[[F], F]:
+        def decorator(f: F) -> F:
             add(f, name=name)
             return f
 
-        return decorator(name, None) if callable(name) else decorator  # without parentheses
+        return decorator
 
     # -- templates ------------------------------------------------------------------------------
 
@@ -627,55 +556,45 @@ class Flask(ASGIApplication):
     # A request goes through the coroutines of the same names in `asyncflask.middleware`; these run them
     # from sync code. An override is called in their place.
 
-    @context_optional
     def full_dispatch_request(self) -> Response:
         """Run the hooks and the view, and make the response."""
         ctx = self._request_ctx()
         return cast(Response, self._run(ctx._route.full_dispatch(*ctx._channels)))
 
-    @context_optional
     def preprocess_request(self) -> ResponseReturnValue | None:
         """Run the `before_request` functions; what the first of them returned that is not None."""
         return cast("ResponseReturnValue | None", self._run(preprocess_request(self._request_ctx())))
 
-    @context_optional
     def dispatch_request(self) -> ResponseReturnValue:
         """Call the view of the current request."""
         return cast(ResponseReturnValue, self._run(dispatch_request(self._request_ctx())))
 
-    @context_optional
     def finalize_request(self, rv: Any, from_error_handler: bool = False) -> Response:
         """Make a response of a view's value and run the `after_request` functions."""
         return self._run(finalize_request(self._request_ctx(), rv, from_error_handler))
 
-    @context_optional
     def process_response(self, response: Response) -> Response:
         """Run the `after_request` functions and save the session."""
         return cast(Response, self._run(process_response(self._request_ctx(), response)))
 
-    @context_optional
     def handle_user_exception(self, e: Exception) -> Any:
         """What the handler of an exception returned."""
         return self._run(errors.handle_user_exception(self, e))
 
-    @context_optional
     def handle_http_exception(self, e: HTTPException) -> Any:
         """What the handler of an HTTP exception returned, else the exception itself."""
         return self._run(errors.handle_http_exception(self, e))
 
-    @context_optional
     def handle_exception(self, e: Exception) -> Response:
         """The response to an exception that no handler took."""
         return cast(Response, self._run(errors.answer_unhandled(self._request_ctx(), e)))
 
-    @context_optional
     def do_teardown_request(self, exc: BaseException | None = _sentinel) -> None:
         """Run the `teardown_request` functions."""
         exc = sys.exc_info()[1] if exc is _sentinel else exc
         ctx = self._request_ctx()
         self._run(do_teardown_request(ctx._route, exc))
 
-    @context_optional
     def do_teardown_appcontext(self, exc: BaseException | None = _sentinel) -> None:
         """Run the `teardown_appcontext` functions."""
         exc = sys.exc_info()[1] if exc is _sentinel else exc
@@ -707,13 +626,6 @@ class Flask(ASGIApplication):
         404 names the rules that come near."""
         error = request.routing_exception
         assert error is not None
-        is_http = request.scope["type"] == "http" and request.scheme not in (
-            "ws",
-            "wss",
-        )  # as a proxy may say
-        if isinstance(error, WebsocketMismatch) and is_http:
-            error = UpgradeRequired()
-            error.has_upgrades = request.scope.get("http_version", "1.1").startswith("1")
         if type(error) is NotFound and self.debug:
             from .debug.near_rules import rule_not_found  # debug mode
 
@@ -724,17 +636,11 @@ class Flask(ASGIApplication):
             refuse_to_lose_form(request, error)
         raise error
 
-    @context_optional
     def make_default_options_response(self) -> Response:
         """The answer to OPTIONS: the methods that the path allows."""
         response = self.response_class()
-        ctx = _active_request_ctx()
-        router = None if ctx._route is None else ctx._route.router
-        methods = None if router is None else router.methods_of(ctx.request)
-        if methods is None:
-            methods = ctx.url_adapter.allowed_methods()  # type: ignore[union-attr]
-        if methods:
-            response.headers["Allow"] = ", ".join(methods)
+        adapter = _active_request_ctx().url_adapter
+        response.allow.update(adapter.allowed_methods())  # type: ignore[union-attr]
         return response
 
     _find_error_handler = find_error_handler
@@ -755,7 +661,6 @@ class Flask(ASGIApplication):
         """Whether teardown functions are not to be told of an exception."""
         return False
 
-    @context_optional
     def log_exception(
         self,
         exc_info: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None],
@@ -763,12 +668,8 @@ class Flask(ASGIApplication):
         """Log an exception that no handler took."""
         self.logger.error(f"Exception on {request.path} [{request.method}]", exc_info=exc_info)
 
-    def redirect(self, location: str, code: int | None = None) -> BaseResponse:
-        """A response that sends the browser to another URL; `asyncflask.redirect` calls this.
-
-        :param code: 302 unless given, 303 like Flask 3.2.
-        """
-        code = (303 if is_next(self) else 302) if code is None else code
+    def redirect(self, location: str, code: int = 302) -> BaseResponse:
+        """A response that sends the browser to another URL; `asyncflask.redirect` calls this."""
         location = CONTROLS.sub(lambda found: quote(found[0]), location)  # which no header may contain
         return _wz_redirect(location, code=code, Response=self.response_class)
 
@@ -811,7 +712,7 @@ class Flask(ASGIApplication):
         """
         from .testing import FlaskClient  # tests
 
-        adopt_wsgi_call(type(self), _ASGI_CALL)
+        require_asgi(type(self), _ASGI_CALL)
         cls = self.test_client_class or FlaskClient
         return cls(self, self.response_class, use_cookies=use_cookies, **kwargs)
 

@@ -8,7 +8,7 @@ compares is the one that the framework uses. It has to come before the first imp
 
 - as the first line of the module that starts the program: ``import asyncflask.as_flask``;
 - ``asyncflask run --as-flask``, and with the other commands;
-- ``ASYNCFLASK_AS_FLASK=1`` in the environment, which Python looks at when it starts;
+- ``ASYNCFLASK_AS_FLASK=1`` in the environment, which counts when asyncflask is first imported;
 - ``pytest -p asyncflask.as_flask``.
 
 Extensions ask which Flask they run on. ``importlib.metadata.version("flask")`` answers also if Flask is not

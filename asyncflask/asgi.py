@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from inspect import isasyncgenfunction
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
-from starlette.datastructures import State, URLPath
+from starlette.datastructures import URLPath
 
+from .asgi_only import NO_WSGI_APP
 from .background import BackgroundTasks
 from .concurrency import is_async
 from .concurrency.in_worker import sync_to_async
 from .concurrency.pool import WorkerPool
 from .concurrency.waiting import async_to_sync, call_from_sync
-from .draining import UnderWay
-from .entry import outermost_wsgi_app
 from .lazy import lazy
 from .lifespan import check_generator, lent, serving
-from .long_waits import long_waits
 from .middleware.router import Router
 from .mounting import Mount, make_mount
 from .observed import changed
 from .scaffold import Scaffold, setupmethod
-from .typing import ASGIApp, Receive, Scope, Send, ServingT, WhileServingT
-from .variables import StartupVariables
+from .typing import ASGIApp
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -35,7 +31,6 @@ if TYPE_CHECKING:
     from .channels import Channels
     from .config import Config
     from .protocols import Application
-    from .wsgi.environ import WSGIApp
 
 F = TypeVar("F", bound=Callable[..., Any])
 Lifespan = Callable[[Any], AbstractAsyncContextManager["Mapping[str, Any] | None"]]
@@ -55,8 +50,6 @@ class ASGIApplication(Scaffold):
     _layers: ASGIApp | None = None
     # The state that `lifespan` has left in an application that this one is mounted in.
     _lent_state: Mapping[str, Any] | None = None
-    # The context variables that the startup has set, None when it has set none.
-    _startup_variables: StartupVariables | None = None
 
     def __init__(
         self,
@@ -71,15 +64,7 @@ class ASGIApplication(Scaffold):
         self.before_serving_funcs: list[Callable[[], Any]] = []
         self.after_serving_funcs: list[Callable[[], Any]] = []
         self.while_serving_gens: list[Callable[[], Any]] = []
-        self.under_way = UnderWay()
         self.background_tasks = BackgroundTasks(self._application)
-        #: A place for what libraries for Starlette keep in an application.
-        self.state = State()
-        #: The error handlers in Starlette's form, see `add_exception_handler`.
-        self.exception_handlers: dict[int | type[Exception], Callable[..., Any]] = {}
-        #: Set when the server begins to end, for streams and tasks that end by themselves then: with the
-        #: signal that it ends at, or with the end of the lifespan. Each start has one of its own.
-        self.shutdown_event = asyncio.Event()
         self._lifespan = asynccontextmanager(lifespan) if isasyncgenfunction(lifespan) else lifespan
 
     @property
@@ -125,83 +110,21 @@ class ASGIApplication(Scaffold):
         """The rules in the form of Starlette's routes, for middleware that looks there."""
         return self.router.routes
 
-    @setupmethod
-    def add_route(
-        self,
-        path: str,
-        route: Callable[..., Any],
-        methods: Iterable[str] | None = None,
-        name: str | None = None,
-        include_in_schema: bool = True,
-    ) -> None:
-        """Register a view in Starlette's form, as libraries for it do; `add_url_rule` is Flask's.
-
-        :param path: with variables as ``/item/{number:int}``.
-        :param route: a function, sync or async, of a ``starlette.requests.Request`` that returns a Starlette
-            response, or a class of endpoints.
-        :param methods: GET and HEAD unless given; for a class, all that it has.
-        :param name: the endpoint, the name of the function unless given.
-        :param include_in_schema: of no effect.
-        """
-        from .endpoints import add_endpoint  # few have any
-
-        add_endpoint(self._application, path, route, methods, name)
-
-    @setupmethod
-    def add_websocket_route(self, path: str, route: Callable[..., Any], name: str | None = None) -> None:
-        """Register a websocket's view in Starlette's form; `websocket` is the framework's own.
-
-        :param path: with variables as ``/room/{name}``.
-        :param route: an async function of a ``starlette.websockets.WebSocket``, or a class of endpoints.
-        :param name: the endpoint, the name of the function unless given.
-        """
-        from .endpoints import add_websocket_endpoint  # few have any
-
-        add_websocket_endpoint(self._application, path, route, name)
-
-    @setupmethod
-    def add_exception_handler(
-        self, exc_class_or_status_code: int | type[Exception], handler: Callable[..., Any]
-    ) -> None:
-        """Register an error handler in Starlette's form; `register_error_handler` is Flask's.
-
-        :param exc_class_or_status_code: what it is for.
-        :param handler: a function, sync or async, of a ``starlette.requests.Request`` and the exception that
-            returns a Starlette response. It is in `exception_handlers`, where libraries look.
-        """
-        from .endpoints import as_error_handler  # few have any
-
-        self.register_error_handler(exc_class_or_status_code, as_error_handler(handler))
-        self.exception_handlers[exc_class_or_status_code] = handler
-
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         """The path of an endpoint below the application, see `Router.url_path_for`."""
         return self.router.url_path_for(name, **path_params)
 
-    # -- WSGI -----------------------------------------------------------------------------------
+    @property
+    def wsgi_app(self) -> NoReturn:
+        """Not there: the application is an ASGI one.
 
-    def wsgi_app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """The application as a WSGI one (PEP 3333), to be wrapped by WSGI middleware without losing the
-        application: ``app.wsgi_app = Middleware(app.wsgi_app)``.
-
-        The middleware runs in a worker thread around each request, under ASGI servers, too; websockets go
-        past it. Werkzeug's `ProxyFix`, as the outermost, needs no thread and is for websockets, too.
+        :raises AttributeError: which says what to use.
         """
-        from .wsgi.server import respond  # few have any
+        raise AttributeError(NO_WSGI_APP)
 
-        return respond(self._application, cast(ASGIApp, self._call_asgi), environ, start_response)
-
-    def _call_asgi(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[Any]:
-        raise NotImplementedError
-
-    def _outermost_wsgi_app(self) -> WSGIApp | None:
-        """The WSGI middleware around the application, or what instrumentation has put around its ``__call__``
-        for WSGI; None where there is none."""
-        return cast("WSGIApp | None", outermost_wsgi_app(self, _OWN_WSGI_APP))
-
-    def _is_own_wsgi_app(self, wsgi_app: Any) -> bool:
-        """Whether that is the application itself, without middleware."""
-        return getattr(wsgi_app, "__func__", None) is _OWN_WSGI_APP and wsgi_app.__self__ is self
+    @wsgi_app.setter
+    def wsgi_app(self, app: Any) -> NoReturn:
+        raise AttributeError(NO_WSGI_APP)
 
     # -- from the server's start to its end -----------------------------------------------------
 
@@ -224,20 +147,20 @@ class ASGIApplication(Scaffold):
         ) or bool(self.mounts or self.config.get("CHANNELS_URL"))
 
     @setupmethod
-    def before_serving(self, f: ServingT) -> ServingT:
+    def before_serving(self, f: F) -> F:
         """Call `f` before the server takes requests, within an application context. What it raises stops
         the server."""
         self.before_serving_funcs.append(f)
         return f
 
     @setupmethod
-    def after_serving(self, f: ServingT) -> ServingT:
+    def after_serving(self, f: F) -> F:
         """Call `f` when the server takes no more requests, within an application context."""
         self.after_serving_funcs.append(f)
         return f
 
     @setupmethod
-    def while_serving(self, f: WhileServingT) -> WhileServingT:
+    def while_serving(self, f: F) -> F:
         """Run the generator `f`, sync or async, up to its ``yield`` before the server takes requests, and
         from there when it takes no more."""
         check_generator(f)
@@ -286,7 +209,7 @@ class ASGIApplication(Scaffold):
         """
         return call_from_sync(self.worker_pool, func, *args, **kwargs)
 
-    def _call_waiting(self, func: Callable[..., Any]) -> Callable[..., Any]:
+    def waiting(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """A function that calls `func` with `call_from_sync`; for the async receivers of signals."""
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -304,20 +227,7 @@ class ASGIApplication(Scaffold):
 
     @lazy
     def worker_pool(self) -> WorkerPool:
-        """The threads for sync callables: at most ``WORKER_THREADS``, joined when the server shuts down.
-
-        ``worker_pool.queue`` says what waits for one: ``len(queue)`` jobs now, the next of them for
-        ``queue.longest()`` seconds; ``queue.taken`` jobs so far have waited ``queue.seconds`` seconds, all
-        together.
-        """
-        pool = WorkerPool(
-            self.config["WORKER_THREADS"],
-            f"{self.name}-worker",
-            self.config["WORKER_QUEUE_LIMIT"],
-            long_waits(self._application),
-        )
+        """The threads for sync callables: at most ``WORKER_THREADS``, joined when the server shuts down."""
+        pool = WorkerPool(self.config["WORKER_THREADS"], f"{self.name}-worker")
         weakref.finalize(self, pool.stop)
         return pool
-
-
-_OWN_WSGI_APP = ASGIApplication.wsgi_app

@@ -6,15 +6,13 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextvars import Context, copy_context
+from contextvars import Context
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, cast
 from weakref import proxy
 
-from .concurrency.fork import renewed_after_fork
 from .concurrency.loop_thread import background_loop, is_running_loop
 from .globals import request_context
-from .variables import without_request
 
 if TYPE_CHECKING:
     from .protocols import Application
@@ -30,11 +28,6 @@ class BackgroundTasks:
 
     def __init__(self, app: Application) -> None:
         self._app: Application = cast("Application", proxy(app))
-        self.renew()
-        renewed_after_fork(self)
-
-    def renew(self) -> None:
-        """Begin anew in a child process: what runs is the parent's."""
         # By what is done when they have ended; they may be on several loops.
         self._running: dict[Future[None], asyncio.Task[None] | None] = {}
         self._lock = threading.Lock()
@@ -44,20 +37,15 @@ class BackgroundTasks:
 
         :param work: takes nothing.
         """
-        # As they are now: traces and request ids end with the request.
-        context = without_request(copy_context())
         ctx = request_context()
         walk = None if ctx is None or ctx.request.scope["type"] != "http" else ctx._walk
         if walk is not None and not walk.is_over:
-            walk.afterwards = [*walk.afterwards, lambda: self.start(work, context)]
+            walk.afterwards = [*walk.afterwards, lambda: self.start(work)]
         else:
-            self.start(work, context)
+            self.start(work)
 
-    def start(self, work: Work, context: Context) -> None:
-        """Run it now: on the running loop, in sync code on one in the background.
-
-        :param context: the context variables for it.
-        """
+    def start(self, work: Work) -> None:
+        """Run it now: on the running loop, in sync code on one in the background."""
         loop = asyncio.get_running_loop() if is_running_loop() else background_loop.loop
         ended: Future[None] = Future()
         with self._lock:
@@ -65,7 +53,8 @@ class BackgroundTasks:
         ended.add_done_callback(self._forget)
 
         def begin() -> None:
-            task = loop.create_task(self._run(work), context=context)
+            # A context of its own: the request's ends with the request.
+            task = loop.create_task(self._run(work), context=Context())
             task.add_done_callback(lambda _: ended.set_result(None))
             with self._lock:
                 self._running[ended] = task

@@ -5,33 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .globals import current_app as current_app
 from .helpers import send_from_directory as send_from_directory
 from .lazy import importing
-from .lifespan import check_generator
 from .observed import HandlersByCode, ObservedDict
 from .scaffold import LegacyAttribute, Scaffold, _endpoint_from_view_func, _sentinel, setupmethod
-from .typing import (
-    AfterRequestT,
-    AfterWebsocketT,
-    BeforeRequestT,
-    ContextProcessorT,
-    ErrorHandlerT,
-    RouteCallable,
-    ServingT,
-    TeardownT,
-    TemplateFilterCallable,
-    TemplateFilterT,
-    TemplateGlobalCallable,
-    TemplateGlobalT,
-    TemplateTestCallable,
-    TemplateTestT,
-    URLDefaultT,
-    URLValuePreprocessorT,
-    WhileServingT,
-)
 
 if TYPE_CHECKING:
     from .app import Flask
@@ -41,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class BlueprintSetupState:
-    """One registration of a blueprint: what the functions of `Blueprint.record` are called with.
+    """One registration of a blueprint; `Blueprint.record`ed functions are called with it.
 
     :param blueprint: the blueprint.
     :param app: the application that it is registered on.
@@ -194,7 +174,7 @@ class Blueprint(Scaffold):
         self,
         rule: str,
         endpoint: str | None = None,
-        view_func: RouteCallable | None = None,
+        view_func: Callable[..., Any] | None = None,
         provide_automatic_options: bool | None = None,
         **options: Any,
     ) -> None:
@@ -309,86 +289,64 @@ class Blueprint(Scaffold):
         self.record_once(register)
 
     @setupmethod
-    def before_app_request(self, f: BeforeRequestT) -> BeforeRequestT:
+    def before_app_request(self, f: F) -> F:
         """`Flask.before_request`, for every request of the application."""
         self._on_app("before_request_funcs", f)
         return f
 
     @setupmethod
-    def after_app_request(self, f: AfterRequestT) -> AfterRequestT:
+    def after_app_request(self, f: F) -> F:
         """`Flask.after_request`, for every request of the application."""
         self._on_app("after_request_funcs", f)
         return f
 
     @setupmethod
-    def before_app_serving(self, f: ServingT) -> ServingT:
-        """`Flask.before_serving`, once for each application that the blueprint is registered on."""
-        self.record_once(lambda state: state.app.before_serving_funcs.append(f))
-        return f
-
-    @setupmethod
-    def after_app_serving(self, f: ServingT) -> ServingT:
-        """`Flask.after_serving`, once for each application that the blueprint is registered on."""
-        self.record_once(lambda state: state.app.after_serving_funcs.append(f))
-        return f
-
-    @setupmethod
-    def while_app_serving(self, f: WhileServingT) -> WhileServingT:
-        """`Flask.while_serving`, once for each application that the blueprint is registered on.
-
-        :raises TypeError: when `f` is no generator function.
-        """
-        check_generator(f)
-        self.record_once(lambda state: state.app.while_serving_gens.append(f))
-        return f
-
-    @setupmethod
-    def teardown_app_request(self, f: TeardownT) -> TeardownT:
+    def teardown_app_request(self, f: F) -> F:
         """`Flask.teardown_request`, for every request of the application."""
         self._on_app("teardown_request_funcs", f)
         return f
 
     @setupmethod
-    def before_app_websocket(self, f: BeforeRequestT) -> BeforeRequestT:
+    def before_app_websocket(self, f: F) -> F:
         """`Flask.before_websocket`, for every websocket of the application."""
         self._on_app("before_websocket_funcs", f)
         return f
 
     @setupmethod
-    def after_app_websocket(self, f: AfterWebsocketT) -> AfterWebsocketT:
+    def after_app_websocket(self, f: F) -> F:
         """`Flask.after_websocket`, for every websocket of the application."""
         self._on_app("after_websocket_funcs", f)
         return f
 
     @setupmethod
-    def teardown_app_websocket(self, f: TeardownT) -> TeardownT:
+    def teardown_app_websocket(self, f: F) -> F:
         """`Flask.teardown_websocket`, for every websocket of the application."""
         self._on_app("teardown_websocket_funcs", f)
         return f
 
     @setupmethod
-    def app_context_processor(self, f: ContextProcessorT) -> ContextProcessorT:
+    def app_context_processor(self, f: F) -> F:
         """`Flask.context_processor`, for every template of the application."""
         self._on_app("template_context_processors", f)
         return f
 
     @setupmethod
-    def app_url_value_preprocessor(self, f: URLValuePreprocessorT) -> URLValuePreprocessorT:
+    def app_url_value_preprocessor(self, f: F) -> F:
         """`Flask.url_value_preprocessor`, for every request of the application."""
         self._on_app("url_value_preprocessors", f)
         return f
 
     @setupmethod
-    def app_url_defaults(self, f: URLDefaultT) -> URLDefaultT:
+    def app_url_defaults(self, f: F) -> F:
         """`Flask.url_defaults`, for every URL of the application."""
         self._on_app("url_default_functions", f)
         return f
 
     @setupmethod
-    def app_errorhandler(self, code: type[Exception] | int) -> Callable[[ErrorHandlerT], ErrorHandlerT]:
+    def app_errorhandler(self, code: type[Exception] | int) -> Callable[[F], F]:
         """`Flask.errorhandler`, for every request of the application."""
 
-        def decorator(f: ErrorHandlerT) -> ErrorHandlerT:
+        def decorator(f: F) -> F:
             def register(state: BlueprintSetupState) -> None:
                 state.app.errorhandler(code)(f)
 
@@ -397,58 +355,42 @@ class Blueprint(Scaffold):
 
         return decorator
 
-    @overload
-    def app_template_filter(self, name: TemplateFilterT) -> TemplateFilterT: ...
-    @overload
-    def app_template_filter(
-        self, name: str | None = None
-    ) -> Callable[[TemplateFilterT], TemplateFilterT]: ...
     @setupmethod
-    def app_template_filter(self, name: Any = None) -> Any:
+    def app_template_filter(self, name: str | None = None) -> Callable[[F], F]:
         """`Flask.template_filter`."""
         return self._template_decorator("add_template_filter", name)
 
     @setupmethod
-    def add_app_template_filter(self, f: TemplateFilterCallable, name: str | None = None) -> None:
+    def add_app_template_filter(self, f: Callable[..., Any], name: str | None = None) -> None:
         """`Flask.add_template_filter`."""
         self._template_decorator("add_template_filter", name)(f)
 
-    @overload
-    def app_template_test(self, name: TemplateTestT) -> TemplateTestT: ...
-    @overload
-    def app_template_test(self, name: str | None = None) -> Callable[[TemplateTestT], TemplateTestT]: ...
     @setupmethod
-    def app_template_test(self, name: Any = None) -> Any:
+    def app_template_test(self, name: str | None = None) -> Callable[[F], F]:
         """`Flask.template_test`."""
         return self._template_decorator("add_template_test", name)
 
     @setupmethod
-    def add_app_template_test(self, f: TemplateTestCallable, name: str | None = None) -> None:
+    def add_app_template_test(self, f: Callable[..., Any], name: str | None = None) -> None:
         """`Flask.add_template_test`."""
         self._template_decorator("add_template_test", name)(f)
 
-    @overload
-    def app_template_global(self, name: TemplateGlobalT) -> TemplateGlobalT: ...
-    @overload
-    def app_template_global(
-        self, name: str | None = None
-    ) -> Callable[[TemplateGlobalT], TemplateGlobalT]: ...
     @setupmethod
-    def app_template_global(self, name: Any = None) -> Any:
+    def app_template_global(self, name: str | None = None) -> Callable[[F], F]:
         """`Flask.template_global`."""
         return self._template_decorator("add_template_global", name)
 
     @setupmethod
-    def add_app_template_global(self, f: TemplateGlobalCallable, name: str | None = None) -> None:
+    def add_app_template_global(self, f: Callable[..., Any], name: str | None = None) -> None:
         """`Flask.add_template_global`."""
         self._template_decorator("add_template_global", name)(f)
 
-    def _template_decorator(self, method: str, name: Any) -> Any:
-        def decorator(f: F, name: str | None = name) -> F:
+    def _template_decorator(self, method: str, name: str | None) -> Callable[[F], F]:
+        def decorator(f: F) -> F:
             self.record_once(lambda state: getattr(state.app, method)(f, name=name))
             return f
 
-        return decorator(name, None) if callable(name) else decorator  # without parentheses
+        return decorator
 
 
 #: The name of what Flask keeps apart in ``flask.sansio``.

@@ -276,8 +276,6 @@ DEFAULTS: Mapping[str, Any] = ImmutableDict(
         "TEMPLATES_AUTO_RELOAD": None,
         "MAX_COOKIE_SIZE": 4093,
         "PROVIDE_AUTOMATIC_OPTIONS": True,
-        # The version of Flask to be like where 3.1 and 3.2 contradict each other; see `flask_api`.
-        "FLASK_API": "3.1",
         # In debug mode: whether an exception that nobody has handled is shown in the browser.
         "DEBUG_PAGE": True,
         # In debug mode: whether code can be run in the frames of a traceback, with the PIN.
@@ -290,18 +288,11 @@ DEFAULTS: Mapping[str, Any] = ImmutableDict(
         "CHANNELS_URL": None,
         # Whether an async view is cancelled when its client goes away.
         "CANCEL_ON_DISCONNECT": True,
-        # Origins of the pages that may open a websocket, None for those of the same host, "*" for all.
-        "WEBSOCKET_ORIGINS": None,
         # Seconds that a client may send nothing of a body.
         "BODY_TIMEOUT": 60.0,
-        # Seconds that requests may go on when the server ends.
-        "SHUTDOWN_TIMEOUT": 20.0,
         # Seconds that background tasks may go on when the server ends.
         "BACKGROUND_TASK_SHUTDOWN_TIMEOUT": 5.0,
         # The largest number of threads for sync callables.
         "WORKER_THREADS": 40,
-        # How many callables may wait for one until further requests that need one are answered with 503,
-        # None for any number.
-        "WORKER_QUEUE_LIMIT": None,
     }
 )

@@ -14,14 +14,13 @@ from contextlib import contextmanager
 from contextvars import Token
 from functools import wraps
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from werkzeug.exceptions import HTTPException
 
 from .concurrency import Walk, is_async
 from .disconnect import watch_client
-from .flask_api import CONTEXT_ERRORS, CollectedErrors, is_next
-from .globals import _cv_app, _no_req_msg, _no_websocket_msg, request_context
+from .globals import _cv_app, _no_req_msg, request_context
 from .lazy import lazy
 from .sessions import SecureCookieSessionInterface
 from .signals import appcontext_popped, appcontext_pushed
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter
 
     from .app import Flask
-    from .typing import AfterRequestCallable, AfterRequestT, AfterWebsocketT
+    from .typing import AfterRequestCallable
     from .wrappers import Request
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -159,11 +158,6 @@ class AppContext:
         if session is not None:
             self._session = session
 
-    @classmethod
-    def from_environ(cls, app: Flask, environ: Mapping[str, Any], /) -> Self:
-        """The context for the request that an ASGI scope or a WSGI environ is of."""
-        return cls(app, environ)
-
     @lazy
     def _cv_tokens(self) -> list[Token[AppContext]]:
         return []
@@ -201,13 +195,6 @@ class AppContext:
     def session(self, session: Any) -> None:
         self._session = session
 
-    @property
-    def _websocket(self) -> Any:
-        ctx = self.request_ctx
-        if ctx is None or ctx.request.scope["type"] != "websocket":
-            raise RuntimeError(_no_websocket_msg)
-        return ctx.request
-
     def open_session(self) -> Any:
         """Open the session now, from sync code, without marking it as accessed."""
         if self._around is not None:
@@ -216,7 +203,7 @@ class AppContext:
         if type(interface) is SecureCookieSessionInterface:
             session = interface.open_session(self.app, self.request)
         else:
-            session = self.app.call_from_sync(interface.open_session, self.app, self.request)
+            session = self.app.ensure_sync(interface.open_session)(self.app, self.request)
         if session is None:
             session = interface.make_null_session(self.app)
         self._session = session
@@ -254,9 +241,9 @@ class AppContext:
             self._settle(_cv_app.get(None))
         self._cv_tokens.append(_cv_app.set(self))
         if self._is_announced(is_first) and appcontext_pushed.receivers:
-            appcontext_pushed.send(self.app, _async_wrapper=self.app._call_waiting)
+            appcontext_pushed.send(self.app, _async_wrapper=self.app.waiting)
         if self._has_own_request:
-            if self._session is None and not getattr(self.app.session_interface, "lazy", False):
+            if self._session is None:
                 # Before matching, so that converters can use it.
                 self.open_session()
             self.match_request()
@@ -267,8 +254,7 @@ class AppContext:
             self._around = None if outer is None else outer.request_ctx
             return
         self.__dict__.pop("g", None)
-        is_reused = outer is not None and outer.app is self.app and not is_next(self.app)
-        self._shared = cast(AppContext, outer).app_ctx if is_reused else None
+        self._shared = None if outer is None or outer.app is not self.app else outer.app_ctx
 
     @property
     def app_ctx(self) -> AppContext:
@@ -297,48 +283,42 @@ class AppContext:
         """
         is_last = len(self._cv_tokens) == 1 and not self._held
         is_announced = self._is_announced(len(self._cv_tokens) == 1)
-        collected = CollectedErrors(self.app)
         try:
             if is_last:
                 exc = _current(exc)
                 try:
                     if self._has_own_request:
-                        with collected:
-                            self.app._method("do_teardown_request")(exc)
+                        self.app.do_teardown_request(exc)
                         self._close_request()
                 finally:
                     if self._shared is None:
-                        with self._seen_without_request(), collected:
-                            self.app._method("do_teardown_appcontext")(exc)
-            collected.raise_all(CONTEXT_ERRORS)
+                        with self._seen_without_request():
+                            self.app.do_teardown_appcontext(exc)
         finally:
             self._reset()
         if is_announced and appcontext_popped.receivers:
-            appcontext_popped.send(self.app, _async_wrapper=self.app._call_waiting)
+            appcontext_popped.send(self.app, _async_wrapper=self.app.waiting)
 
     async def _pop_async(self, exc: BaseException | None) -> None:
         is_last = len(self._cv_tokens) == 1 and not self._held
         is_announced = self._is_announced(len(self._cv_tokens) == 1)
-        collected = CollectedErrors(self.app)
         try:
             if is_last:
                 try:
                     if self._has_own_request:
-                        with collected:
-                            await self.app.async_teardown_request(exc)
+                        await self.app.async_teardown_request(exc)
                         self._close_request()
                 finally:
                     if self._shared is None:
-                        with self._seen_without_request(), collected:
+                        with self._seen_without_request():
                             await self.app.async_teardown_appcontext(exc)
-            collected.raise_all(CONTEXT_ERRORS)
         finally:
             self._reset()
         if is_announced and appcontext_popped.receivers:
-            appcontext_popped.send(self.app, _async_wrapper=self.app._call_waiting)
+            appcontext_popped.send(self.app, _async_wrapper=self.app.waiting)
 
     def _close_request(self) -> None:
-        if self.request._has_something_to_close():
+        if self.request.has_something_to_close():
             self.request.close()
         if "environ" in self.request.__dict__:
             self.request.environ["werkzeug.request"] = None  # a reference cycle
@@ -427,7 +407,7 @@ def has_app_context() -> bool:
     return _cv_app.get(None) is not None
 
 
-def after_this_request(f: AfterRequestT) -> AfterRequestT:
+def after_this_request(f: F) -> F:
     """Call `f`, sync or async, with the response of this request; it returns the response to send.
 
     :raises RuntimeError: outside of a request.
@@ -435,19 +415,6 @@ def after_this_request(f: AfterRequestT) -> AfterRequestT:
     ctx = request_context()
     if ctx is None:
         raise RuntimeError("'after_this_request' needs an active request, such as in a view function.")
-    ctx._after_request_functions = [*ctx._after_request_functions, f]
-    return f
-
-
-def after_this_websocket(f: AfterWebsocketT) -> AfterWebsocketT:
-    """Call `f`, sync or async, at the end of this websocket's view, with the response that refuses the
-    websocket or None; it returns that, or another one.
-
-    :raises RuntimeError: outside of a websocket.
-    """
-    ctx = request_context()
-    if ctx is None or not has_websocket_context():
-        raise RuntimeError("'after_this_websocket' needs an active websocket, such as in its view.")
     ctx._after_request_functions = [*ctx._after_request_functions, f]
     return f
 
@@ -465,50 +432,23 @@ def copy_current_request_context(f: F) -> F:
         raise RuntimeError(
             "'copy_current_request_context' needs an active request, such as in a view function."
         )
-    return _running_in(ctx.copy().copy, f)  # it may be called by several tasks at a time
+    ctx = ctx.copy()
 
-
-def _running_in(make_context: Callable[[], AppContext], f: F) -> F:
-    """A function that calls `f`, sync or async, with a new context."""
     if is_async(f):
 
         @wraps(f)
         async def async_wrapper(*args: Any, **kwargs: Any) -> Any:
-            async with make_context():
+            async with ctx.copy():  # it may be called by several tasks at a time
                 return await f(*args, **kwargs)
 
         return async_wrapper  # type: ignore[return-value]
 
     @wraps(f)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        with make_context():
+        with ctx.copy():
             return f(*args, **kwargs)
 
     return wrapper  # type: ignore[return-value]
-
-
-def copy_current_app_context(f: F) -> F:
-    """Wrap `f`, sync or async, so that it runs with the current application and `g` wherever it is called,
-    without the request.
-
-    Tasks started in a view have the context by themselves; a thread of your own
-    does not.
-
-    :raises RuntimeError: outside of an application context.
-    """
-    ctx = _cv_app.get(None)
-    if ctx is None:
-        raise RuntimeError(
-            "'copy_current_app_context' needs an active application context, such as in a view function."
-        )
-    shared = ctx.app_ctx
-
-    def make_context() -> AppContext:
-        context = AppContext(shared.app)
-        context._shared = shared
-        return context
-
-    return _running_in(make_context, f)
 
 
 def copy_current_websocket_context(f: F) -> F:

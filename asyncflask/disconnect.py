@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import Context
 from functools import partial
 from typing import Any
 
-from .concurrency import Walk, outer_context, outside
+from .concurrency import Walk, outside
 from .typing import Message, Receive, Send
 
 #: Bytes that are taken from the server ahead of who asks for them.
@@ -25,33 +25,27 @@ class Connection:
 
     :param receive: the server's.
     :param send: the server's.
-    :param task: what is under way; the current one unless given.
     """
 
     _watcher: asyncio.Task[None] | None = None
 
-    def __init__(self, receive: Receive, send: Send, task: asyncio.Task[Any] | None = None) -> None:
+    def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
         self._kept = 0
         self._taken = asyncio.Event()
-        self._task = task or asyncio.current_task()
-        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
         self._is_cancelled = False
         #: Whether the client has gone.
         self.lost = False
-        #: Whether this side has ended it, since the server ends.
-        self.has_ended = False
-        #: Whether a response has begun.
-        self.has_begun = False
 
     def watch(self, context: Context | None) -> None:
         """Begin to look out for the client's leaving.
 
         :param context: the server's.
         """
-        self._watcher = self._loop.create_task(self._watch(), context=context)
+        self._watcher = asyncio.get_running_loop().create_task(self._watch(), context=context)
 
     async def _watch(self) -> None:
         while True:
@@ -75,12 +69,6 @@ class Connection:
         self.lost = True
         self.cancel()
 
-    def end(self) -> None:
-        """The server ends: let the response end here."""
-        if self.has_begun and not self.lost:
-            self.has_ended = True
-            self.cancel()
-
     def cancel(self) -> None:
         """Cancel what is under way, once."""
         if not self._is_cancelled:
@@ -95,14 +83,11 @@ class Connection:
         self._taken.set()
         return message
 
-    def send(self, message: Message) -> Awaitable[None]:
+    async def send(self, message: Message) -> None:
         """The `send` for the response."""
-        if message.get("more_body", False):
-            return self._send(message)  # only with the end of a response may a server begin the next request
-        if message["type"] != "http.response.start":
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
             self.stop()  # once the response is complete, servers say that the client has gone
-        self.has_begun = True
-        return outside(partial(self._send, message))
+        await outside(partial(self._send, message))
 
     def stop(self) -> None:
         """Watch no longer."""
@@ -127,7 +112,7 @@ class Connection:
 async def until_disconnect(ctx: Any, receive: Receive, send: Send) -> AsyncIterator[Connection]:
     """Cancel the task inside of the block, once, when the client goes away."""
     connection = Connection(receive, send)
-    connection.watch(await outer_context(ctx._walk))
+    connection.watch(ctx._walk.server_context)
     ctx.request.body.use(connection.receive)
     try:
         yield connection
@@ -146,8 +131,7 @@ def watch_client(ctx: Any, walk: Walk) -> None:
     request = ctx.request
     if request._receive is None or not ctx.app.config["CANCEL_ON_DISCONNECT"]:
         return
-    connection = ctx._connection = Connection(request._receive, _nowhere, walk.task)
-    walk.gives_up = True
+    connection = ctx._connection = Connection(request._receive, _nowhere)
     if not request.has_body or request.body.complete:
         connection.watch(walk.server_context)
     else:
@@ -159,7 +143,6 @@ async def end_watch(ctx: Any) -> None:
     connection = ctx._connection
     if connection is not None:
         interruption = None
-        ctx._walk.gives_up = False
         try:
             await ctx._walk.to_loop()
         except asyncio.CancelledError as cancelled:
@@ -170,7 +153,6 @@ async def end_watch(ctx: Any) -> None:
         if ctx.request._opened_body is not None:
             ctx.request._opened_body.on_complete = None
         await connection.take_back_cancellation()
-        ctx._walk.is_cancelled = False
         if interruption is not None:
             raise interruption
 

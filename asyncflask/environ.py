@@ -7,9 +7,8 @@ client), so both can be had from either.
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from .typing import Scope
@@ -50,51 +49,6 @@ def _below(root_path: str, path: str) -> str | None:
     return None
 
 
-#: What `ProxyFix` may change in an environ; Werkzeug's keeps what was there before.
-PROXY_FIXED = ("REMOTE_ADDR", "wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME")
-
-#: Headers that are no lists. What several lines of them mean is not for us to guess: the last counts, as with
-#: WSGI servers.
-_SINGLE = frozenset((b"content-type", b"content-length"))
-
-
-def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """The values of headers by their names. Several lines with the same name are one list (RFC 9110 section
-    5.3); those of ``Cookie`` are joined by ";" (RFC 9113 section 8.2.3)."""
-    values: dict[bytes, bytes] = {}
-    for name, value in headers:
-        if name in values and name not in _SINGLE:
-            value = values[name] + (b"; " if name == b"cookie" else b",") + value
-        values[name] = value
-    return values
-
-
-_ABSOLUTE_FORM = re.compile(r"(?:https?|wss?)://([^/?#]*)", re.IGNORECASE)
-
-
-def use_origin_form(scope: Scope) -> bool:
-    """Take the path and the host out of a request target in absolute form, ``GET http://host/path``, which
-    servers have to accept (RFC 9112 section 3.2.2) and some hand on as it is.
-
-    :returns: whether the target was in that form.
-    """
-    root_path: str = scope.get("root_path", "").rstrip("/")
-    target: str = scope["path"].removeprefix(root_path)
-    found = _ABSOLUTE_FORM.match(target)
-    if found is None:
-        return False
-    scope["path"] = root_path + (target[found.end() :] or "/")
-    raw_path: bytes | None = scope.get("raw_path")
-    if raw_path is not None:
-        path = raw_path.partition(b"://")[2].partition(b"/")[2]
-        scope["raw_path"] = root_path.encode() + b"/" + path
-    if found[1]:
-        # "MUST ignore the received Host header field" (ibid.)
-        others = [header for header in scope["headers"] if header[0].lower() != b"host"]
-        scope["headers"] = [(b"host", found[1].encode()), *others]
-    return True
-
-
 def environ_from_scope(scope: Mapping[str, Any], stream: Any) -> dict[str, Any]:
     """A WSGI environ (PEP 3333) that says what an ASGI scope says.
 
@@ -129,18 +83,17 @@ def environ_from_scope(scope: Mapping[str, Any], stream: Any) -> dict[str, Any]:
     if client:
         environ["REMOTE_ADDR"] = client[0]
         environ["REMOTE_PORT"] = str(client[1])
-    for raw_name, raw_value in joined(scope["headers"]).items():
+    for raw_name, raw_value in scope["headers"]:
         if b"_" in raw_name:
             continue  # not to be confused with the name that has a dash there
         name = raw_name.decode("latin-1").upper().replace("-", "_")
         value = raw_value.decode("latin-1")
         if name not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             name = f"HTTP_{name}"
-        environ[name] = value
-    unfixed = scope.get("asyncflask.proxy_fix.orig")
-    if unfixed is not None:
-        before = environ_from_scope(unfixed, None)
-        environ["werkzeug.proxy_fix.orig"] = {key: before.get(key) for key in PROXY_FIXED}
+        if name in environ:
+            environ[name] += (";" if name == "HTTP_COOKIE" else ",") + value
+        else:
+            environ[name] = value
     return environ
 
 
@@ -153,8 +106,7 @@ def scope_from_environ(environ: Mapping[str, Any]) -> Scope:
     headers = []
     for key, value in environ.items():
         if key.startswith("HTTP_") and key not in ("HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"):
-            encode = _host_value if key == "HTTP_HOST" and not str(value).isascii() else _header_value
-            headers.append((key[5:].replace("_", "-").lower().encode("latin-1"), encode(value)))
+            headers.append((key[5:].replace("_", "-").lower().encode("latin-1"), _header_value(value)))
         elif key in ("CONTENT_TYPE", "CONTENT_LENGTH") and value:
             headers.append((key.replace("_", "-").lower().encode("latin-1"), _header_value(value)))
     root_path = _from_wsgi(environ.get("SCRIPT_NAME", "")).rstrip("/")
@@ -198,11 +150,3 @@ def _header_value(value: object) -> bytes:
         return text.encode("latin-1")
     except UnicodeEncodeError:
         return text.encode()
-
-
-def _host_value(value: object) -> bytes:
-    """A host, which in an environ that was made by hand may be written with letters of any language."""
-    try:
-        return str(value).encode("idna")
-    except UnicodeError:
-        return _header_value(value)

@@ -7,20 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException, default_exceptions
 
-from .routing.upgrade import UpgradeRequired
-
 if TYPE_CHECKING:
     from .protocols import Application
-
-
-_EXCEPTIONS = {**default_exceptions, UpgradeRequired.code: UpgradeRequired}
 
 
 def class_and_code(exc_class_or_code: Any) -> tuple[type[Exception], int | None]:
     """What a handler is registered for, see `Scaffold.register_error_handler`."""
     if isinstance(exc_class_or_code, int):
         try:
-            exc_class: Any = _EXCEPTIONS[exc_class_or_code]
+            exc_class: Any = default_exceptions[exc_class_or_code]
         except KeyError:
             raise ValueError(
                 f"'{exc_class_or_code}' is not a recognized HTTP error code."

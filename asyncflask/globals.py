@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from werkzeug.local import LocalProxy as WerkzeugLocalProxy
 
@@ -29,8 +29,7 @@ _no_req_msg = """\
 Working outside of request context.
 
 What was called needs an active HTTP request. Views, hooks and the tasks they
-start have one; in tests use 'with app.test_request_context(...):'. Wrap a
-generator that is the body of a response with 'stream_with_context', and a
+start have one; in tests use 'with app.test_request_context(...):', and wrap a
 function that is to run in a thread of your own with
 'copy_current_request_context'."""
 
@@ -112,6 +111,13 @@ What was called needs a view declared with '@app.websocket', or one of its
 hooks. In a view of an HTTP request use 'request'."""
 
 
+def _websocket() -> Websocket:
+    ctx = request_context()
+    if ctx is None or ctx.request.scope["type"] != "websocket":
+        raise RuntimeError(_no_websocket_msg)
+    return cast("Websocket", ctx.request)
+
+
 _cv_app: ContextVar[AppContext] = ContextVar("asyncflask.app_ctx")
 
 
@@ -161,7 +167,7 @@ current_app: Flask = _proxy(_cv_app, "app", _no_app_msg)
 g: _AppCtxGlobals = _proxy(_cv_app, "g", _no_app_msg)
 
 request_ctx: AppContext = LocalProxy(_active_request_ctx, unbound_message=_no_req_msg)  # type: ignore[assignment]
-websocket: Websocket = _proxy(_cv_app, "_websocket", _no_websocket_msg)
+websocket: Websocket = LocalProxy(_websocket, unbound_message=_no_websocket_msg)  # type: ignore[assignment]
 request: Request = _proxy(_cv_app, "request", _no_req_msg)
 session: SessionMixin = _proxy(_cv_app, "session", _no_req_msg)
 

@@ -167,7 +167,7 @@ class Health:
         if await call(self._app, check.function) is False:
             raise RuntimeError(f"{check.name!r} has returned False")
 
-    async def drain(self, delay: float | None = None) -> None:
+    async def drain(self) -> None:
         """Be ready no more; wait until that is noticed; and then have everything end that would go on for
         ever.
 
@@ -175,17 +175,11 @@ class Health:
         are answered: those that come during the `delay`, too. Then the functions of `on_drain` are called,
         and subscriptions to channels end, and with them the websockets and streams of events that
         `asyncflask.channels` sends. What fails is logged. A second call returns at once.
-
-        `asyncflask.serving`, ``asyncflask run --workers`` and gunicorn's worker there, calls it. Under other
-        servers the application does, when it learns that the server ends (see `asyncflask.draining`), without
-        a `delay`, since they have closed their sockets by then.
-
-        :param delay: seconds, in the place of `delay`.
         """
         if self.state == "draining":
             return
         self.state = "draining"
-        await asyncio.sleep(self.delay if delay is None else delay)
+        await asyncio.sleep(self.delay)
         for function in self._drain_functions:
             try:
                 await call(self._app, function)

@@ -9,13 +9,12 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, wraps
-from typing import IO, TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, cast, overload
+from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 
 import werkzeug.utils
 from werkzeug.exceptions import abort as _wz_abort
 from werkzeug.utils import redirect as _wz_redirect
 
-from .flask_api import is_next
 from .globals import _cv_app, current_app, request, request_context, request_ctx, session
 from .signals import message_flashed
 
@@ -24,11 +23,7 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Response as BaseResponse
 
-    from .sessions import SessionMixin
     from .wrappers import Response
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 def get_debug_flag() -> bool:
@@ -65,20 +60,15 @@ def make_response(*args: Any) -> Response:
     return current_app.make_response(args[0] if len(args) == 1 else args)
 
 
-def redirect(
-    location: str, code: int | None = None, Response: type[BaseResponse] | None = None
-) -> BaseResponse:
+def redirect(location: str, code: int = 302, Response: type[BaseResponse] | None = None) -> BaseResponse:
     """A response that sends the browser to another URL.
 
     :param location: the URL.
-    :param code: 301, 302, 303, 305, 307 or 308. 302 unless given; 303 like Flask 3.2, see ``FLASK_API``.
+    :param code: 301, 302 (default), 303, 305, 307 or 308.
     :param Response: the class of the response; the application's unless given.
     """
-    app = current_app
-    if code is None:  # decided here: the application's own `redirect` may want a number
-        code = 303 if app and is_next(app) else 302
-    if app and Response is None:
-        return app.redirect(location, code=code)
+    if current_app and Response is None:
+        return current_app.redirect(location, code=code)
     return _wz_redirect(location, code=code, Response=Response)
 
 
@@ -110,16 +100,6 @@ def url_for(
     )
 
 
-@overload
-def stream_with_context(generator_or_function: Iterator[T]) -> Iterator[T]: ...
-@overload
-def stream_with_context(generator_or_function: AsyncIterator[T]) -> AsyncIterator[T]: ...
-@overload
-def stream_with_context(generator_or_function: Callable[P, Iterator[T]]) -> Callable[P, Iterator[T]]: ...
-@overload
-def stream_with_context(
-    generator_or_function: Callable[P, AsyncIterator[T]],
-) -> Callable[P, AsyncIterator[T]]: ...
 def stream_with_context(generator_or_function: Any) -> Any:
     """Keep the current request for a generator that is the body of a response.
 
@@ -187,23 +167,7 @@ def flash(message: str, category: str = "message") -> None:
     # Assigned, not appended to: the session does not see a change inside of a value.
     session["_flashes"] = [*session.get("_flashes", ()), (category, message)]
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    message_flashed.send(app, _async_wrapper=app._call_waiting, message=message, category=category)
-
-
-async def open_session() -> SessionMixin:
-    """The session, opened if nobody has used it yet.
-
-    For a task that a view has begun: it cannot wait where it says ``session["x"]``. Only session interfaces
-    that are ``lazy`` and wait for a store need it.
-    """
-    ctx = request_ctx
-    if ctx._session is None:
-        interface = ctx.app.session_interface
-        opened = await ctx.app.ensure_async(interface.open_session)(ctx.app, ctx.request)
-        if ctx._session is None:  # or another task was quicker
-            ctx._session = interface.make_null_session(ctx.app) if opened is None else opened
-    session: SessionMixin = ctx.session
-    return session
+    message_flashed.send(app, _async_wrapper=app.waiting, message=message, category=category)
 
 
 def get_flashed_messages(

@@ -6,16 +6,13 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from contextvars import copy_context
 from inspect import isasyncgenfunction, isgeneratorfunction
 from typing import TYPE_CHECKING, Any, cast
 
 from .concurrency.in_worker import run_in_worker
 from .concurrency.pool import WorkerPool
-from .draining import Drain, draining
 from .observed import changed
-from .typing import ASGIApp, Message, Receive, Scope, Send
-from .variables import StartupVariables
+from .typing import ASGIApp, Message
 
 if TYPE_CHECKING:
     from .mounting import Mount
@@ -34,12 +31,8 @@ async def serving(app: Application) -> AsyncIterator[Mapping[str, Any] | None]:
     :returns: the state for requests.
     """
     state: dict[str, Any] = {}
-    before = copy_context()
-    app.shutdown_event = asyncio.Event()  # the one before may be another loop's
     async with AsyncExitStack() as stack:
-        drain = stack.enter_context(draining(app))
-        stack.push_async_callback(_stop_worker_pool, app, drain)
-        stack.callback(_be_ready, app)
+        stack.push_async_callback(_stop_worker_pool, app)
         stack.push_async_callback(channels, app, "close")
         if app.config.get("CHANNELS_URL"):
             app.channels.prepare()
@@ -59,15 +52,7 @@ async def serving(app: Application) -> AsyncIterator[Mapping[str, Any] | None]:
             await _entered(stack, app, _generator(app, generator_function))
         stack.push_async_callback(app.background_tasks.finish)
         stack.push_async_callback(channels, app, "end")  # tasks that listen are not to be waited for
-        stack.push_async_callback(drain.finish)
-        app._startup_variables = StartupVariables(before, copy_context()) or None
-        changed()
-        try:
-            yield state
-        finally:
-            app.shutdown_event.set()
-            app._startup_variables = None
-            changed()
+        yield state
 
 
 async def channels(app: Application, what: str) -> None:
@@ -78,19 +63,12 @@ async def channels(app: Application, what: str) -> None:
         await getattr(there, what)()
 
 
-def _be_ready(app: Application) -> None:
-    """For the next lifespan, which tests may begin."""
-    health: Any = app.extensions.get("health")
-    if getattr(health, "state", None) == "draining":
-        health.state = "ready"
-
-
-async def _stop_worker_pool(app: Application, drain: Drain) -> None:
+async def _stop_worker_pool(app: Application) -> None:
     pool = app.__dict__.pop("worker_pool", None)
     if pool is not None:
         last = WorkerPool(1, f"{app.name}-shutdown")
         try:
-            await run_in_worker(last, pool.stop, not drain.has_given_up)
+            await run_in_worker(last, pool.stop, True)
         finally:
             last.stop()
 
@@ -98,48 +76,13 @@ async def _stop_worker_pool(app: Application, drain: Drain) -> None:
 @asynccontextmanager
 async def lent(app: Application, outer: Any = None) -> AsyncIterator[Mapping[str, Any] | None]:
     """The lifespan of an application for another one, `outer`, that it is mounted in."""
-    async with _keeping_state(app, app.lifespan_context(outer)) as state:
-        yield state
-
-
-@asynccontextmanager
-async def unstated(app: Application, context: Callable[[Any], Any], outer: Any = None) -> AsyncIterator[None]:
-    """The lifespan where a server keeps no state for requests, which is optional (ASGI specification,
-    "Lifespan State"): the application does.
-
-    :param context: the lifespan of the application.
-    """
-    async with _keeping_state(app, context(outer)):
-        yield
-
-
-@asynccontextmanager
-async def _keeping_state(app: Application, lifespan: Any) -> AsyncIterator[Mapping[str, Any] | None]:
-    async with lifespan as state:
+    async with app.lifespan_context(outer) as state:
         app._lent_state = state or None
         changed()
         try:
             yield state
         finally:
             app._lent_state = None
-            changed()
-
-
-async def refuse_other_loops(scope: Scope, receive: Receive, send: Send) -> None:
-    """Tell a server whose event loop is not asyncio's, such as trio's.
-
-    :raises RuntimeError: always.
-    """
-    if scope["type"] == "lifespan":
-        await receive()
-        await send({"type": "lifespan.startup.failed", "message": _ASYNCIO_ONLY})
-    raise RuntimeError(_ASYNCIO_ONLY)
-
-
-_ASYNCIO_ONLY = (
-    "asyncflask runs on asyncio, and there is no event loop of asyncio here. With hypercorn leave out"
-    " '-k trio' ('--worker-class trio'); with anyio in tests choose its backend 'asyncio'."
-)
 
 
 async def _entered(stack: AsyncExitStack, app: Application, manager: Any) -> Any:

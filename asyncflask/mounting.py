@@ -5,66 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from starlette.datastructures import URLPath
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import PlainTextResponse
-from starlette.routing import Match, NoMatchFound
-from starlette.routing import Mount as StarletteMount
 
 from .concurrency import is_async
 from .environ import route_path, without_routing
-from .globals import _cv_app
 from .routing import Rule
 from .typing import ASGIApp, Receive, Scope, Send
 
 if TYPE_CHECKING:
     from .protocols import Application
-
-
-class MountRoute(StarletteMount):
-    """A mount in the form of Starlette's, with its ``app`` and that one's ``routes``. ``name:inner`` is the
-    name of a route inside of it."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if scope["type"] not in ("http", "websocket") or not covers(self.path, route_path(scope)):
-            return Match.NONE, {}
-        root_path: str = scope.get("root_path", "").rstrip("/")
-        return Match.FULL, {
-            "path_params": dict(scope.get("path_params", {})),
-            "app_root_path": scope.get("app_root_path", root_path),
-            "root_path": root_path + self.path,
-            "endpoint": self.app,
-        }
-
-
-class NamesInside:
-    """What builds URLs for a mounted application that asks ``scope["router"]``, as Starlette's
-    ``request.url_for`` does: from its own names as if it were alone, and from those that it has for the
-    application that it is mounted in, ``mount:name``.
-
-    :param providers: who knows names, each with the path that its URLs begin with.
-    """
-
-    def __init__(self, *providers: tuple[Any, str]) -> None:
-        self._providers = providers
-
-    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        """The path of a route below the outermost application.
-
-        :raises NoMatchFound: when nobody knows it.
-        """
-        for provider, prefix in self._providers:
-            if not hasattr(provider, "url_path_for"):
-                continue
-            try:
-                path = provider.url_path_for(name, **path_params)
-            except NoMatchFound:
-                continue
-            return URLPath(prefix + path, protocol=path.protocol, host=path.host)
-        raise NoMatchFound(name, path_params)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._providers[-1][0], name)  # the outermost router
 
 
 class Mount:
@@ -80,14 +30,12 @@ class Mount:
         self.app = app
         self.rule = Rule(f"{path}/<path:path>", endpoint=name, build_only=True)
         self.rule.mount = self
-        #: It in the form of Starlette's routes.
-        self.route = MountRoute(path, app, name=name)
         #: The state that its lifespan has left, None when it has none.
         self.state: dict[str, Any] | None = None
 
     def covers(self, path: str) -> bool:
         """Whether a path is at or below this one."""
-        return covers(self.path, path)
+        return path.startswith(self.path) and (len(path) == len(self.path) or path[len(self.path)] == "/")
 
     async def view(self, path: str = "") -> Mount:
         """The view of the rule: its response is the application's."""
@@ -101,9 +49,7 @@ class Mount:
         }
         child["path"] = root_path + route_path(scope)
         child["root_path"] = root_path + self.path
-        child["app_root_path"] = scope.get("app_root_path", root_path)
-        child["router"] = self._names(scope, root_path)
-        _cv_app.get().request.scope["asyncflask.mounted"] = child  # with what its router will leave there
+        child.pop("app_root_path", None)  # of a router around this application: the path has it now
         if self.state is not None:
             child["state"] = dict(self.state)
         else:
@@ -116,18 +62,6 @@ class Mount:
                 raise
             response = PlainTextResponse(error.detail, error.status_code, dict(error.headers or {}))
             await response(child, receive, send)
-
-    def _names(self, scope: Scope, root_path: str) -> NamesInside:
-        place = root_path.removeprefix(scope.get("app_root_path", root_path).rstrip("/"))
-        ctx = _cv_app.get()
-        own, outermost = ctx.app.router, ctx.request.scope["router"]
-        around = () if outermost is own else ((outermost, ""),)
-        return NamesInside((self.app, place + self.path), (own, place), *around)
-
-
-def covers(prefix: str, path: str) -> bool:
-    """Whether a path is at or below another one."""
-    return path.startswith(prefix) and (len(path) == len(prefix) or path[len(prefix)] == "/")
 
 
 def make_mount(app: Application, path: str, asgi_app: ASGIApp, name: str | None) -> Mount:

@@ -20,23 +20,7 @@ from .error_handlers import class_and_code
 from .globals import current_app
 from .helpers import get_root_path, send_from_directory
 from .observed import ErrorHandlers, ObservedDict, Registry
-from .typing import (
-    AfterRequestT,
-    AfterWebsocketT,
-    AppOrBlueprintKey,
-    BeforeRequestT,
-    ContextProcessorT,
-    EndpointT,
-    ErrorHandlerCallable,
-    ErrorHandlerT,
-    RouteCallable,
-    RouteT,
-    TeardownT,
-    URLDefaultT,
-    URLValuePreprocessorT,
-    WebsocketCallable,
-    WebsocketT,
-)
+from .typing import AppOrBlueprintKey
 
 if TYPE_CHECKING:
     from jinja2 import BaseLoader
@@ -244,45 +228,45 @@ class Scaffold:
 
     # -- routes ---------------------------------------------------------------------------------
 
-    def _method_route(self, method: str, rule: str, options: dict[str, Any]) -> Callable[[RouteT], RouteT]:
+    def _method_route(self, method: str, rule: str, options: dict[str, Any]) -> Callable[[F], F]:
         if "methods" in options:
             raise TypeError("Use the 'route' decorator to use the 'methods' argument.")
         return self.route(rule, methods=[method], **options)
 
     @setupmethod
-    def get(self, rule: str, **options: Any) -> Callable[[RouteT], RouteT]:
+    def get(self, rule: str, **options: Any) -> Callable[[F], F]:
         """`route` with ``methods=["GET"]``."""
         return self._method_route("GET", rule, options)
 
     @setupmethod
-    def post(self, rule: str, **options: Any) -> Callable[[RouteT], RouteT]:
+    def post(self, rule: str, **options: Any) -> Callable[[F], F]:
         """`route` with ``methods=["POST"]``."""
         return self._method_route("POST", rule, options)
 
     @setupmethod
-    def put(self, rule: str, **options: Any) -> Callable[[RouteT], RouteT]:
+    def put(self, rule: str, **options: Any) -> Callable[[F], F]:
         """`route` with ``methods=["PUT"]``."""
         return self._method_route("PUT", rule, options)
 
     @setupmethod
-    def delete(self, rule: str, **options: Any) -> Callable[[RouteT], RouteT]:
+    def delete(self, rule: str, **options: Any) -> Callable[[F], F]:
         """`route` with ``methods=["DELETE"]``."""
         return self._method_route("DELETE", rule, options)
 
     @setupmethod
-    def patch(self, rule: str, **options: Any) -> Callable[[RouteT], RouteT]:
+    def patch(self, rule: str, **options: Any) -> Callable[[F], F]:
         """`route` with ``methods=["PATCH"]``."""
         return self._method_route("PATCH", rule, options)
 
     @setupmethod
-    def route(self, rule: str, **options: Any) -> Callable[[RouteT], RouteT]:
+    def route(self, rule: str, **options: Any) -> Callable[[F], F]:
         """Register the decorated function, sync or async, as the view for a URL rule.
 
         :param rule: the rule, ``/user/<int:id>``; its variables are the view's keyword arguments.
         :param options: what `add_url_rule` takes.
         """
 
-        def decorator(f: RouteT) -> RouteT:
+        def decorator(f: F) -> F:
             endpoint = options.pop("endpoint", None)
             self.add_url_rule(rule, endpoint, f, **options)
             return f
@@ -294,7 +278,7 @@ class Scaffold:
         self,
         rule: str,
         endpoint: str | None = None,
-        view_func: RouteCallable | None = None,
+        view_func: Callable[..., Any] | None = None,
         provide_automatic_options: bool | None = None,
         **options: Any,
     ) -> None:
@@ -314,24 +298,24 @@ class Scaffold:
         raise NotImplementedError
 
     @setupmethod
-    def endpoint(self, endpoint: str) -> Callable[[EndpointT], EndpointT]:
+    def endpoint(self, endpoint: str) -> Callable[[F], F]:
         """Register the decorated function as the view of an endpoint whose rule is registered elsewhere."""
 
-        def decorator(f: EndpointT) -> EndpointT:
+        def decorator(f: F) -> F:
             self.view_functions[endpoint] = f
             return f
 
         return decorator
 
     @setupmethod
-    def websocket(self, rule: str, **options: Any) -> Callable[[WebsocketT], WebsocketT]:
+    def websocket(self, rule: str, **options: Any) -> Callable[[F], F]:
         """Register the decorated ``async def`` function as the view for the websockets of a URL rule.
 
         :param rule: the rule, as for `route`.
         :param options: ``endpoint`` and what else `add_url_rule` takes.
         """
 
-        def decorator(f: WebsocketT) -> WebsocketT:
+        def decorator(f: F) -> F:
             self.add_websocket(rule, options.pop("endpoint", None), f, **options)
             return f
 
@@ -342,7 +326,7 @@ class Scaffold:
         self,
         rule: str,
         endpoint: str | None = None,
-        view_func: WebsocketCallable | None = None,
+        view_func: Callable[..., Any] | None = None,
         **options: Any,
     ) -> None:
         """`add_url_rule` for websockets.
@@ -355,19 +339,19 @@ class Scaffold:
                 f"The view of a websocket has to be an 'async def' function, which {plain.__name__!r} is"
                 " not: it awaits 'websocket.receive()' and 'websocket.send(...)'."
             )
-        self.add_url_rule(rule, endpoint, cast("RouteCallable | None", view_func), websocket=True, **options)
+        self.add_url_rule(rule, endpoint, view_func, websocket=True, **options)
 
     # -- hooks ----------------------------------------------------------------------------------
 
     @setupmethod
-    def before_websocket(self, f: BeforeRequestT) -> BeforeRequestT:
+    def before_websocket(self, f: F) -> F:
         """Call `f` before each websocket's view. What it returns, unless None, is an HTTP response that the
         handshake is refused with."""
         self.before_websocket_funcs.setdefault(None, []).append(f)
         return f
 
     @setupmethod
-    def after_websocket(self, f: AfterWebsocketT) -> AfterWebsocketT:
+    def after_websocket(self, f: F) -> F:
         """Call `f` when a websocket's view, or the mounted application that has it, has ended, with the
         response that the handshake is refused with, or None; it returns the same or another one. The last
         registered is called first. It is not called when the client's leaving has cancelled the view."""
@@ -375,44 +359,44 @@ class Scaffold:
         return f
 
     @setupmethod
-    def teardown_websocket(self, f: TeardownT) -> TeardownT:
+    def teardown_websocket(self, f: F) -> F:
         """Call `f` at the end of each websocket, as `teardown_request` at that of a request."""
         self.teardown_websocket_funcs.setdefault(None, []).append(f)
         return f
 
     @setupmethod
-    def before_request(self, f: BeforeRequestT) -> BeforeRequestT:
+    def before_request(self, f: F) -> F:
         """Call `f` before each request's view. What it returns, unless None, is the response instead."""
         self.before_request_funcs.setdefault(None, []).append(f)
         return f
 
     @setupmethod
-    def after_request(self, f: AfterRequestT) -> AfterRequestT:
+    def after_request(self, f: F) -> F:
         """Call `f` with each response; it returns the one to send. The last registered is called first."""
         self.after_request_funcs.setdefault(None, []).append(f)
         return f
 
     @setupmethod
-    def teardown_request(self, f: TeardownT) -> TeardownT:
+    def teardown_request(self, f: F) -> F:
         """Call `f` at the end of each request, whichever way it ends, with the exception that nobody
         handled or None. The last registered is called first; what it returns is ignored."""
         self.teardown_request_funcs.setdefault(None, []).append(f)
         return f
 
     @setupmethod
-    def context_processor(self, f: ContextProcessorT) -> ContextProcessorT:
+    def context_processor(self, f: F) -> F:
         """Add the dict that `f` returns to the variables of each template."""
         self.template_context_processors[None].append(f)
         return f
 
     @setupmethod
-    def url_value_preprocessor(self, f: URLValuePreprocessorT) -> URLValuePreprocessorT:
+    def url_value_preprocessor(self, f: F) -> F:
         """Call `f` with endpoint and view arguments, which it may change, before the hooks."""
         self.url_value_preprocessors[None].append(f)
         return f
 
     @setupmethod
-    def url_defaults(self, f: URLDefaultT) -> URLDefaultT:
+    def url_defaults(self, f: F) -> F:
         """Call `f` with endpoint and values, which it may change, whenever a URL is built."""
         self.url_default_functions[None].append(f)
         return f
@@ -420,21 +404,17 @@ class Scaffold:
     # -- error handlers -------------------------------------------------------------------------
 
     @setupmethod
-    def errorhandler(
-        self, code_or_exception: type[Exception] | int
-    ) -> Callable[[ErrorHandlerT], ErrorHandlerT]:
+    def errorhandler(self, code_or_exception: type[Exception] | int) -> Callable[[F], F]:
         """Register the decorated function, sync or async, to answer errors of a status code or class."""
 
-        def decorator(f: ErrorHandlerT) -> ErrorHandlerT:
+        def decorator(f: F) -> F:
             self.register_error_handler(code_or_exception, f)
             return f
 
         return decorator
 
     @setupmethod
-    def register_error_handler(
-        self, code_or_exception: type[Exception] | int, f: ErrorHandlerCallable
-    ) -> None:
+    def register_error_handler(self, code_or_exception: type[Exception] | int, f: Callable[..., Any]) -> None:
         """Answer errors with `f`, called with the exception.
 
         :param code_or_exception: a status code or an exception class; subclasses that have no handler of

@@ -23,10 +23,12 @@ class _HMACSHA1(HMACAlgorithm):
         return hmac.digest(key, value, "sha1")  # in one call, without an object
 
 
-class ValueSigner(Signer):
+class _Signer(TimestampSigner):
     """Derives each key once."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if kwargs.get("digest_method") is sha1:
+            kwargs["algorithm"] = _HMACSHA1(sha1)
         super().__init__(*args, **kwargs)
         self._keys: dict[bytes | None, bytes] = {}
 
@@ -36,13 +38,6 @@ class ValueSigner(Signer):
         if key is None:
             key = self._keys[secret] = super().derive_key(secret_key)
         return key
-
-
-class _Signer(ValueSigner, TimestampSigner):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if kwargs.get("digest_method") is sha1:
-            kwargs["algorithm"] = _HMACSHA1(sha1)
-        super().__init__(*args, **kwargs)
 
 
 class CookieSerializer(URLSafeTimedSerializer):

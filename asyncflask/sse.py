@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import KW_ONLY, dataclass
 from functools import cache
@@ -87,8 +87,6 @@ class ServerSentEvent:
 
 def _data_lines(data: Any) -> list[str]:
     text = data if isinstance(data, str) else json.dumps(data)
-    if "\n" not in text and "\r" not in text:
-        return [f"data: {text}"]
     return [f"data: {line}" for line in _LINE_END.split(text)]
 
 
@@ -98,12 +96,7 @@ def _encode(lines: list[str]) -> bytes:
 
 
 def _encode_item(item: Any) -> bytes:
-    if isinstance(item, ServerSentEvent):
-        return item.encode()
-    text = item if isinstance(item, str) else json.dumps(item)
-    if "\n" in text or "\r" in text:
-        return _encode(_data_lines(text))
-    return f"data: {text}\n\n".encode(errors="replace")
+    return item.encode() if isinstance(item, ServerSentEvent) else _encode(_data_lines(item))
 
 
 def last_event_id(request: Request) -> str | None:
@@ -148,15 +141,7 @@ class EventSourceResponse(Response):
     :raises ValueError: when `ping` is not positive.
     """
 
-    # With the parameters of `__init__`, which editors and `inspect.signature` look for here.
-    def __new__(
-        cls,
-        source: AsyncIterable[Any] | Iterable[Any],
-        *,
-        ping: float | None = 15.0,
-        status: int = 200,
-        headers: HeadersValue | None = None,
-    ) -> EventSourceResponse:
+    def __new__(cls, *args: Any, **kwargs: Any) -> EventSourceResponse:
         # `make_response` changes the class of what is not of the application's own one: no more `__call__`.
         own: type[Response] = current_app.response_class if current_app else Response
         return super().__new__(cls if issubclass(cls, own) else _joined(cls, own))  # type: ignore[arg-type]
@@ -183,8 +168,6 @@ class EventSourceResponse(Response):
         self.headers.setdefault("Cache-Control", "no-cache")
         self.headers.setdefault("X-Accel-Buffering", "no")
         self.ping = ping
-
-    _starts_at_once = True  # the browser is told that it is connected
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         """Send the events, and comments in between."""
@@ -224,7 +207,7 @@ class _AsyncEvents:
     async def __anext__(self) -> bytes:
         if self._iterator is None:
             self._iterator = aiter(self._source)
-        return _encode_item(await self._iterator.__anext__())
+        return _encode_item(await anext(self._iterator))
 
     async def aclose(self) -> None:
         try:
@@ -262,12 +245,10 @@ class _SyncEvents:
 def _starting_at_once(send: Send) -> Send:
     """Have the headers sent before the first event: daphne, for one, waits for something of the body."""
 
-    async def start(message: Message) -> None:
+    async def starting(message: Message) -> None:
         await send(message)
-        await send({"type": "http.response.body", "body": b"", "more_body": True})
-
-    def starting(message: Message) -> Awaitable[None]:
-        return start(message) if message["type"] == "http.response.start" else send(message)
+        if message["type"] == "http.response.start":
+            await send({"type": "http.response.body", "body": b"", "more_body": True})
 
     return starting
 
@@ -282,34 +263,27 @@ async def _heartbeat(send: Send, interval: float) -> AsyncIterator[Send]:
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
-    beating = asyncio.Lock()
-    is_sending = False
+    lock = asyncio.Lock()
     last = loop.time()
     failure: Exception | None = None
 
     async def lively_send(message: Message) -> None:
-        nonlocal is_sending, last
-        if beating.locked():
-            async with beating:
-                pass  # two at a time would mix what they send
-        is_sending = True
-        try:
+        nonlocal last
+        async with lock:
             await send(message)
-        finally:
-            is_sending = False
             last = loop.time()
 
     async def beat() -> None:
         nonlocal last, failure
         try:
             while True:
-                rest = interval if is_sending else last + interval - loop.time()
-                if rest > 0:
+                if (rest := last + interval - loop.time()) > 0:
                     await asyncio.sleep(rest)
                     continue
-                async with beating:
-                    await send({"type": "http.response.body", "body": _PING, "more_body": True})
-                    last = loop.time()
+                async with lock:
+                    if last + interval <= loop.time():
+                        await send({"type": "http.response.body", "body": _PING, "more_body": True})
+                        last = loop.time()
         except Exception as error:
             failure = error
             task.cancel()

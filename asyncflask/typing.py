@@ -5,19 +5,17 @@
 from __future__ import annotations
 
 from collections.abc import (
-    AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
     Awaitable,
     Callable,
-    Generator,
     Iterable,
     Iterator,
     Mapping,
     MutableMapping,
     Sequence,
 )
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, Union
+from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -69,60 +67,23 @@ ResponseClass = TypeVar("ResponseClass", bound="Response")
 # The application's own functions are kept under None, a blueprint's under its name.
 AppOrBlueprintKey = Union[str, None]
 
-RouteCallable = Callable[..., MaybeAwaitable[ResponseReturnValue]]
-WebsocketCallable = Callable[..., Awaitable[Union[ResponseReturnValue, None]]]
+RouteCallable = Callable[..., Any]
 BeforeFirstRequestCallable = Callable[[], MaybeAwaitable[None]]
 BeforeRequestCallable = Callable[[], MaybeAwaitable[Union[ResponseReturnValue, None]]]
 AfterRequestCallable = Callable[[ResponseClass], MaybeAwaitable[ResponseClass]]
-AfterWebsocketCallable = Callable[[Union[ResponseClass, None]], MaybeAwaitable[Union[ResponseClass, None]]]
 TeardownCallable = Callable[[Union[BaseException, None]], MaybeAwaitable[None]]
-ServingCallable = Callable[[], MaybeAwaitable[None]]
-WhileServingCallable = Callable[[], Union[AsyncGenerator[Any, None], Generator[Any, None, None]]]
 ErrorHandlerCallable = Callable[[Any], MaybeAwaitable[ResponseReturnValue]]
-ShellContextProcessorCallable = Callable[[], MaybeAwaitable[dict[str, Any]]]
+ShellContextProcessorCallable = Callable[[], dict[str, Any]]
 TemplateContextProcessorCallable = Callable[[], MaybeAwaitable[dict[str, Any]]]
 TemplateFilterCallable = Callable[..., Any]
 TemplateGlobalCallable = Callable[..., Any]
-TemplateTestCallable = Callable[..., MaybeAwaitable[bool]]
+TemplateTestCallable = Callable[..., bool]
 URLDefaultCallable = Callable[[str, dict[str, Any]], MaybeAwaitable[None]]
 URLValuePreprocessorCallable = Callable[[Union[str, None], Union[dict[str, Any], None]], MaybeAwaitable[None]]
-
-# What decorators are given and give back, the same. An error handler names the exception that it is for, and
-# a hook the response class of the application: their arguments may be of any type.
-RouteT = TypeVar("RouteT", bound=RouteCallable)
-WebsocketT = TypeVar("WebsocketT", bound=WebsocketCallable)
-EndpointT = TypeVar("EndpointT", bound=Callable[..., MaybeAwaitable[Union[ResponseReturnValue, None]]])
-BeforeRequestT = TypeVar("BeforeRequestT", bound=BeforeRequestCallable)
-AfterRequestT = TypeVar("AfterRequestT", bound=Callable[[Any], MaybeAwaitable["Response"]])
-AfterWebsocketT = TypeVar(
-    "AfterWebsocketT", bound=Callable[[Union[Any, None]], MaybeAwaitable[Union["Response", None]]]
-)
-TeardownT = TypeVar("TeardownT", bound=TeardownCallable)
-ServingT = TypeVar("ServingT", bound=ServingCallable)
-WhileServingT = TypeVar("WhileServingT", bound=WhileServingCallable)
-ErrorHandlerT = TypeVar("ErrorHandlerT", bound=ErrorHandlerCallable)
-ShellContextProcessorT = TypeVar("ShellContextProcessorT", bound=ShellContextProcessorCallable)
-ContextProcessorT = TypeVar("ContextProcessorT", bound=TemplateContextProcessorCallable)
-TemplateFilterT = TypeVar("TemplateFilterT", bound=TemplateFilterCallable)
-TemplateGlobalT = TypeVar("TemplateGlobalT", bound=TemplateGlobalCallable)
-TemplateTestT = TypeVar("TemplateTestT", bound=TemplateTestCallable)
-URLDefaultT = TypeVar("URLDefaultT", bound=URLDefaultCallable)
-URLValuePreprocessorT = TypeVar("URLValuePreprocessorT", bound=URLValuePreprocessorCallable)
-
-
-class RequestStream(BinaryIO):
-    """The type of ``request.stream``, for annotations: a file to be read, or, with ``async for``, its
-    chunks."""
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        """The chunks, as they arrive."""
-        raise NotImplementedError
-
 
 __all__ = [
     "ASGIApp",
     "AfterRequestCallable",
-    "AfterWebsocketCallable",
     "AppOrBlueprintKey",
     "AsyncIterator",
     "BeforeFirstRequestCallable",
@@ -134,14 +95,12 @@ __all__ = [
     "MaybeAwaitable",
     "Message",
     "Receive",
-    "RequestStream",
     "ResponseClass",
     "ResponseReturnValue",
     "ResponseValue",
     "RouteCallable",
     "Scope",
     "Send",
-    "ServingCallable",
     "ShellContextProcessorCallable",
     "TeardownCallable",
     "TemplateContextProcessorCallable",
@@ -150,6 +109,4 @@ __all__ = [
     "TemplateTestCallable",
     "URLDefaultCallable",
     "URLValuePreprocessorCallable",
-    "WebsocketCallable",
-    "WhileServingCallable",
 ]

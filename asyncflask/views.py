@@ -37,15 +37,13 @@ def _value(result: Any) -> Any:
 
 
 class View:
-    """A view as a class.
+    """A view as a class: override `dispatch_request`, and register what `as_view` returns::
 
-    Override `dispatch_request`, and register what `as_view` returns::
+    class Hello(View):
+        async def dispatch_request(self, name):
+            return f"Hello, {name}!"
 
-        class Hello(View):
-            async def dispatch_request(self, name):
-                return f"Hello, {name}!"
-
-        app.add_url_rule("/hello/<name>", view_func=Hello.as_view("hello"))
+    app.add_url_rule("/hello/<name>", view_func=Hello.as_view("hello"))
     """
 
     #: HTTP methods for the rules of this view. None: those that `route` takes by default.

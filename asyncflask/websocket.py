@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import suppress
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest
 
-from .concurrency import Walk, in_context, outside
-from .disconnect import KEPT_SIZE, Connection
+from .concurrency import outside
+from .disconnect import Connection
 from .globals import current_app
 from .lazy import lazy
 from .typing import Message, Receive, Send
 from .wrappers import Request
-from .wrappers.headers import check_values, raw_header
 
 #: Seconds that a view which takes its messages may go on with the last one when the client has gone.
 GRACE = 1.0
-
-#: The close code of a server that ends.
-GOING_AWAY = 1001
 
 #: What a message counts for besides its own size, towards how much is taken from the server ahead.
 _OVERHEAD = 256
@@ -50,60 +45,18 @@ class ClientGone(ConnectionError):
 
 
 class WebsocketConnection(Connection):
-    """The client's messages. While the view waits for one it reads itself. While it waits for something else,
-    messages are taken from the server ahead of it, though not many, so that it is noticed when the client
-    goes.
+    """The client's messages. They are taken from the server ahead of the view, though not many, so that
+    it is noticed when the client goes.
 
     A view that takes no messages is cancelled then. One that does gets those that have come before;
     its next `receive` or `send` tells it, and it is cancelled if that takes longer than `GRACE`.
-
-    :param receive: the server's.
-    :param send: the server's.
-    :param walk: the websocket's.
     """
 
     _takes_messages = False
-    # Whether the view is reading from the server, waits for what the watcher reads, and has to be woken.
-    _reads = _waits = _is_interrupted = False
     _is_handed_over = False
-    # How many wait for what the watcher reads.
-    _readers = 0
-    _is_accepted = False
     _sent = 0
     _timer: asyncio.TimerHandle | None = None
     _goodbye: Message | None = None
-
-    def __init__(self, receive: Receive, send: Send, walk: Walk) -> None:
-        super().__init__(receive, send)
-        assert walk.server_context is not None
-        self._walk = walk
-        self._context = walk.server_context
-
-    def begin(self) -> None:
-        """The handshake has begun: from now on the client may go."""
-        self._walk.on_wait = self
-
-    def begin_waiting(self, walk: Walk) -> None:
-        """The view has to wait for something else than a message. Called by the walk."""
-        if self._watcher is None and self._goodbye is None:
-            self.watch(self._context)
-
-    async def _watch(self) -> None:
-        while True:
-            message = await self._receive()
-            if message["type"] == "websocket.disconnect":
-                self.lose(message)
-                self._messages.put_nowait(message)
-                return
-            self._messages.put_nowait(message)
-            if self._waits:  # it reads itself from now on
-                self._watcher = None
-                self._walk.on_wait = self
-                return
-            self._kept += self.weigh(message)
-            while self._kept > KEPT_SIZE:
-                self._taken.clear()
-                await self._taken.wait()
 
     def lose(self, message: Message) -> None:
         if self._goodbye is not None:
@@ -117,23 +70,6 @@ class WebsocketConnection(Connection):
         else:
             self._timer = asyncio.get_running_loop().call_later(GRACE, self.cancel)
 
-    def end(self) -> None:
-        """The server ends. The view sees the client close with 1001, "going away" (RFC 6455 section 7.4.1),
-        and so does the client."""
-        if self._goodbye is not None:
-            return
-        self.stop()
-        message = {"type": "websocket.disconnect", "code": GOING_AWAY, "reason": ""}
-        self._messages.put_nowait(message)
-        self.lose(message)
-        self._interrupt()
-        if self._is_accepted:
-            self._closing = self._loop.create_task(self._say_going_away())
-
-    async def _say_going_away(self) -> None:
-        with suppress(Exception):  # the client may have gone at the same time
-            await outside(partial(self._send, {"type": "websocket.close", "code": GOING_AWAY, "reason": ""}))
-
     def weigh(self, message: Message) -> int:
         return len(message.get("bytes") or message.get("text") or b"") + _OVERHEAD
 
@@ -143,59 +79,22 @@ class WebsocketConnection(Connection):
         :raises WebsocketDisconnect: when there is none to come.
         """
         self._takes_messages = True
-        if not self._messages.empty():
-            message = await self.next_message()
-        else:
-            if self._goodbye is not None:
-                self.check()
-            # In a task of the view's own, or beside one, it takes its turn.
-            is_direct = self._watcher is None and not self._readers and asyncio.current_task() is self._task
-            message = await (self._read() if is_direct else self.next_message())
+        if self._messages.empty():
+            self.check()
+        message = await self.next_message()
         if message["type"] == "websocket.disconnect":
             self.check()
-        return message
-
-    async def _read(self) -> Message:
-        """The next message, straight from the server."""
-        walk = self._walk
-        walk.on_wait = None
-        self._reads = True
-        try:
-            message = await in_context(self._context, self._receive)
-        except asyncio.CancelledError:
-            if not self._is_interrupted or cast("asyncio.Task[Any]", self._task).uncancel() > 0:
-                raise
-            message = cast(Message, self._goodbye)
-        else:
-            if message["type"] == "websocket.disconnect":
-                self.lose(message)
-                self._messages.put_nowait(message)  # for those who ask again
-        finally:
-            self._reads = self._is_interrupted = False
-            walk.on_wait = self
         return message
 
     def hand_over(self) -> None:
         """Another application has the websocket now. It is told when the client goes, not cancelled."""
         self._is_handed_over = True
-        self.begin_waiting(self._walk)
 
     async def next_message(self) -> Message:
         """The client's next message as it is, for that application."""
-        is_in_view = asyncio.current_task() is self._task
-        self._readers += 1
-        self._waits = is_in_view and self._readers == 1 and not self._is_handed_over
-        try:
-            message = await self._messages.get()
-        finally:
-            self._readers -= 1
-            if is_in_view:
-                self._waits = False
+        message = await super().receive()
         if message["type"] == "websocket.disconnect":
             self._messages.put_nowait(message)  # for those who ask again
-        elif self._kept:
-            self._kept -= self.weigh(message)
-            self._taken.set()
         return message
 
     def check(self) -> None:
@@ -209,8 +108,7 @@ class WebsocketConnection(Connection):
 
     async def send(self, message: Message) -> None:
         """Send, and wait until the server takes more."""
-        if self._goodbye is not None:
-            self.check()
+        self.check()
         try:
             await self.pass_on(message)
         except ClientGone as gone:
@@ -223,8 +121,7 @@ class WebsocketConnection(Connection):
         :raises ClientGone: when the server says that nobody is there.
         """
         try:
-            await in_context(self._context, self._send, message)
-            self._is_accepted |= message["type"] == "websocket.accept"
+            await outside(partial(self._send, message))
         except (OSError, RuntimeError) as error:  # ASGI specification, "Send"; of daphne's, the latter
             if isinstance(error, RuntimeError) and (message["type"] != "websocket.send" or self._goodbye):
                 raise  # it says what is wrong with the message
@@ -240,13 +137,6 @@ class WebsocketConnection(Connection):
         if self._goodbye is None:
             self._goodbye = {"type": "websocket.disconnect", "code": code, "reason": reason}
             self._messages.put_nowait(self._goodbye)
-            self._interrupt()
-
-    def _interrupt(self) -> None:
-        """Wake the view if it is reading."""
-        if self._reads:
-            self._is_interrupted = True
-            cast("asyncio.Task[Any]", self._task).cancel()
 
     def stop(self) -> None:
         super().stop()
@@ -298,14 +188,12 @@ class Websocket(Request):
         headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
         subprotocol: str | None = None,
     ) -> None:
-        """Answer the handshake with yes. Once it is accepted, also by a `receive` or a `send`, this does
-        nothing.
+        """Answer the handshake with yes.
 
         :param headers: further headers of the answer; what has been changed in the session goes along.
         :param subprotocol: one of `requested_subprotocols`.
-        :raises RuntimeError: when it was closed from this side.
-        :raises ValueError: when the client does not speak that subprotocol; it would close. For headers that
-            cannot be sent.
+        :raises RuntimeError: when it has been answered already.
+        :raises ValueError: when the client does not speak that subprotocol; it would close.
         """
         if subprotocol is not None and subprotocol not in self.requested_subprotocols:
             raise ValueError(
@@ -314,14 +202,16 @@ class Websocket(Request):
             )
         async with self._accepting:
             self._check_open()
-            if not self.accepted:
-                await self._accept(Headers(headers), subprotocol)
+            if self.accepted:
+                raise RuntimeError(
+                    "The websocket is accepted already, perhaps by a 'receive' or a 'send' before."
+                )
+            await self._accept(Headers(headers), subprotocol)
 
     async def _accept(self, headers: Headers, subprotocol: str | None) -> None:
         if self._before_accept is not None:
             await self._before_accept(headers)
-        check_values(list(headers))
-        raw = [raw_header(name, value) for name, value in headers]
+        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         await self._connection.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": raw})
         self.accepted = True
 
@@ -338,8 +228,7 @@ class Websocket(Request):
         :raises WebsocketDisconnect: when the client has closed the websocket.
         :raises RuntimeError: when it was closed from this side.
         """
-        if self.closed or not self.accepted:
-            await self._ensure_accepted()
+        await self._ensure_accepted()
         message = await self._connection.receive()
         text = message.get("text")
         data: str | bytes = text if text is not None else message["bytes"]
@@ -371,8 +260,7 @@ class Websocket(Request):
             raise TypeError(
                 f"A message is a string or bytes, not {type(data).__name__}: 'send_json' takes other values."
             )
-        if self.closed or not self.accepted:
-            await self._ensure_accepted()
+        await self._ensure_accepted()
         await self._connection.send(message)
 
     async def send_json(self, *args: Any, **kwargs: Any) -> None:
@@ -384,7 +272,7 @@ class Websocket(Request):
         provider = current_app.json
         await self.send(provider.dumps(provider._prepare_response_obj(args, kwargs)))
 
-    def _has_something_to_close(self) -> bool:
+    def has_something_to_close(self) -> bool:
         return False
 
     async def close(self, code: int = 1000, reason: str = "") -> None:  # type: ignore[override]

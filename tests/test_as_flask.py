@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from werkzeug.test import Client
 
 import asyncflask
 from tests.test_flask_names import MODULES
@@ -304,9 +303,9 @@ class TestPytestPlugin:
                 assert client.get("/").text == "asyncflask one"
             """,
         )
-        # pytest-asyncio, where it is installed, warns of an option of its own that is not set.
-        plugins = ["-p", "asyncflask.as_flask", "-p", "no:cacheprovider", "-p", "no:asyncio"]
-        output = python("-m", "pytest", "-q", "-W", "error", *plugins)
+        output = python(
+            "-m", "pytest", "-q", "-W", "error", "-p", "asyncflask.as_flask", "-p", "no:cacheprovider"
+        )
         assert "1 passed" in output
 
     def test_after_a_plugin_that_imports_flask(self, python, write):
@@ -332,9 +331,7 @@ class TestCommandLine:
     )
     def test_routes(self, python, args):
         assert re.search(
-            r"^index +GET(, HEAD, OPTIONS)? +/ +async def +app\.py:\d+ *$",
-            python("-m", "asyncflask", *args),
-            re.MULTILINE,
+            r"^index +GET(, HEAD, OPTIONS)? +/ *$", python("-m", "asyncflask", *args), re.MULTILINE
         )
 
     @pytest.mark.parametrize("args", [["--as-flask", "shell"], ["shell", "--as-flask"]], ids=" ".join)
@@ -360,7 +357,7 @@ class TestCommandLine:
         message = python("-m", "asyncflask", "routes", code=2)
         assert "There is one made with 'flask': use '--as-flask', or change" in message
         message = python("-m", "asyncflask", "--app", "app:app", "routes", code=2)
-        assert "It is one made with 'flask': use '--as-flask', or change" in message
+        assert "It is made with 'flask': use '--as-flask', or change" in message
 
     @pytest.mark.parametrize("value", ["1", "true", "yes"])
     def test_environment(self, python, value):
@@ -375,31 +372,8 @@ class TestCommandLine:
         code = "import asyncflask, flask; assert flask is asyncflask"
         python("-c", code, ASYNCFLASK_AS_FLASK="1")
         python("-c", f"import asyncflask.as_flask; {code}", ASYNCFLASK_AS_FLASK="1")
-        late = "import flask, os; os.environ['ASYNCFLASK_AS_FLASK'] = '1'; import asyncflask"
-        message = python("-c", late, code=1)
+        message = python("-c", "import flask, asyncflask", code=1, ASYNCFLASK_AS_FLASK="1")
         assert "Flask itself has been imported already" in message
-
-    @pytest.mark.parametrize(
-        "code",
-        [
-            "import flask, asyncflask; assert flask is asyncflask",
-            "import asyncflask, flask; assert flask is asyncflask",
-            "from flask.json.tag import JSONTag; assert JSONTag.__module__ == 'asyncflask.json.tag'",
-            "import flask.globals, asyncflask.globals; assert flask.globals is asyncflask.globals",
-            "import app; assert app.app.__class__.__module__ == 'asyncflask.app'",
-            "import sys; assert not {'asyncflask', 'flask'} & sys.modules.keys()",
-        ],
-    )
-    def test_environment_when_python_starts(self, python, code):
-        """What an installed asyncflask puts beside its package, which is here read from the sources."""
-        start = f"import site; site.addsitedir({str(ROOT / 'startup')!r}); "
-        python("-c", start + code, ASYNCFLASK_AS_FLASK="1")
-
-    @pytest.mark.parametrize("value", ["0", "false", "no", "", "No"])
-    def test_environment_says_no_when_python_starts(self, python, value):
-        start = f"import site; site.addsitedir({str(ROOT / 'startup')!r}); "
-        code = "import sys, flask; assert 'asyncflask' not in sys.modules"
-        python("-c", start + code, ASYNCFLASK_AS_FLASK=value)
 
     @pytest.mark.parametrize("args", [["which"], ["--env-file", "named", "which"]], ids=" ".join)
     def test_env_file(self, python, write, args):
@@ -495,39 +469,12 @@ class TestInstrumentation:
     """What monitoring for Flask, Sentry's above all, puts in the place of `Flask.__call__`."""
 
     def test_for_wsgi(self, monkeypatch):
-        """It becomes WSGI middleware, also around an application that was made before it came."""
+        """It is refused, with what to do, before every request fails."""
         made_before = asyncflask.Flask("before")
-        call = asyncflask.Flask.__call__
-        seen = []
-
-        def instrumented(self, environ, start_response):
-            seen.append(environ["PATH_INFO"])
-            return call(self, environ, start_response)
-
-        monkeypatch.setattr(asyncflask.Flask, "__call__", instrumented)
-        for app in (made_before, asyncflask.Flask("after")):
-            app.get("/")(lambda: "answered")
-            for client in (app.test_client(), Client(app)):
-                assert client.get("/").text == "answered"
-        assert seen == ["/"] * 4
-
-    def test_for_wsgi_in_a_subclass(self):
-        class Noting(asyncflask.Flask):
-            noted = ()
-
-            def __call__(self, environ, start_response):
-                self.noted = (*self.noted, "call")
-                return super().__call__(environ, start_response)
-
-            def wsgi_app(self, environ, start_response):
-                self.noted = (*self.noted, "wsgi_app")
-                return super().wsgi_app(environ, start_response)
-
-        app = Noting("noting")
-        app.get("/")(lambda: "answered")
-        for client in (app.test_client(), Client(app)):
-            assert client.get("/").text == "answered"
-        assert app.noted == ("call", "wsgi_app") * 2
+        monkeypatch.setattr(asyncflask.Flask, "__call__", lambda self, environ, start_response: [])
+        for use in (asyncflask.Flask, lambda _: made_before.test_client()):
+            with pytest.raises(TypeError, match=r"is for WSGI.*add_middleware"):
+                use("after")
 
     def test_for_asgi(self, monkeypatch):
         seen = []

@@ -18,7 +18,6 @@ from lifecycle.server import Server
 from asyncflask import (
     Flask,
     Response,
-    copy_current_app_context,
     current_app,
     g,
     has_request_context,
@@ -406,7 +405,7 @@ def test_tasks_start_in_their_order(app: Flask, log: list[Any]) -> None:
 # -- what it has --------------------------------------------------------------------------------
 
 
-def test_g_is_its_own_and_context_variables_are_the_requests(app: Flask, log: list[Any]) -> None:
+def test_g_and_context_variables_are_its_own(app: Flask, log: list[Any]) -> None:
     variable: ContextVar[str] = ContextVar("variable", default="none")
 
     @app.get("/")
@@ -424,38 +423,7 @@ def test_g_is_its_own_and_context_variables_are_the_requests(app: Flask, log: li
         server.get("/")
         server.get("/")
         eventually(lambda: len(log) == 2, "the tasks have run")
-    assert log == [(False, "request's")] * 2
-
-
-@pytest.mark.parametrize("is_async", [False, True])
-def test_application_and_g_can_be_taken_along_without_the_request(
-    app: Flask, log: list[Any], is_async: bool
-) -> None:
-    ended: list[Any] = []
-    app.teardown_appcontext(ended.append)
-
-    @app.get("/")
-    def index() -> str:
-        g.user = "ann"
-
-        def note() -> None:
-            log.append((current_app.name, g.user, has_request_context()))
-
-        async def async_note() -> None:
-            note()
-
-        wrapped = copy_current_app_context(async_note if is_async else note)
-        thread = threading.Thread(target=lambda: asyncio.run(wrapped()) if is_async else wrapped())
-        thread.start()
-        thread.join()
-        return "answered"
-
-    with Server(app) as server:
-        server.get("/")
-    assert log == [(app.name, "ann", False)]
-    assert ended == [None]  # by the request
-    with pytest.raises(RuntimeError, match="application context"):
-        copy_current_app_context(index)
+    assert log == [(False, "none")] * 2
 
 
 def test_the_request_is_not_there_but_can_be_taken_along(app: Flask, log: list[Any]) -> None:

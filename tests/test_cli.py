@@ -232,12 +232,12 @@ class TestFindingTheApplication:
     def test_application_made_with_flask(self):
         module = types.ModuleType("old")
         module.app = flask.Flask("old")
-        with pytest.raises(cli.NoAppException, match="Failed to find Flask application") as raised:
+        with pytest.raises(
+            cli.NoAppException, match=r"Failed to find Flask application.*'from asyncflask import'"
+        ):
             cli.find_best_app(module)
-        assert "'from asyncflask import'" in raised.value.format_message()
-        with pytest.raises(cli.NoAppException, match="valid Flask application") as raised:
+        with pytest.raises(cli.NoAppException, match=r"valid Flask application.*'from asyncflask import'"):
             cli.find_app_by_string(module, "app")
-        assert "'from asyncflask import'" in raised.value.format_message()
 
     @pytest.mark.parametrize("name", ["wsgi.py", "app.py", "asgi.py"])
     def test_default_files(self, name, write):
@@ -972,35 +972,3 @@ class TestProgram:
         assert result.returncode == 0, result.stderr
         assert "/hello" in result.stdout
         assert "asyncflask.cli:main" in (ROOT / "pyproject.toml").read_text()
-
-
-class TestProcesses:
-    """``asyncflask run --workers``; how it serves is in `tests/services/test_restart.py`."""
-
-    @pytest.mark.parametrize(
-        ("arguments", "message"),
-        [
-            (["--debug", "run", "-w", "2"], "for production"),
-            (["run", "--workers", "2", "--reload"], "for production"),
-            (["run", "--workers", "2", "--debugger"], "for production"),
-            (["run", "--workers", "0"], "x>=1"),
-            (["run", "--workers", "2", "--cert", "adhoc"], "certificate is a file"),
-        ],
-    )
-    def test_what_is_for_development_does_not_go_with_it(self, arguments, message):
-        result = CliRunner().invoke(asyncflask.cli.cli, ["--app", "nothing_here", *arguments])
-        assert result.exit_code == 2
-        assert message in result.output
-
-    def test_an_application_that_is_made_on_the_command_line_cannot_be_imported(self):
-        group = asyncflask.cli.FlaskGroup(create_app=lambda: asyncflask.Flask("made"))
-        result = CliRunner().invoke(group, ["run", "--workers", "2"])
-        assert result.exit_code == 2
-        assert "'--app' or FLASK_APP" in result.output
-
-    def test_one_that_does_not_start_ends_all(self, tmp_path):
-        (tmp_path / "broken.py").write_text("raise RuntimeError('no database')")
-        command = [sys.executable, "-m", "asyncflask", "--app", "broken", "run", "-w", "2", "-p", "0"]
-        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-        assert ended.returncode == 3
-        assert "no database" in ended.stderr

@@ -618,7 +618,7 @@ def test_what_is_thrown_at_it_does_no_harm(tmp_path: Path) -> None:
                 {"name": "Ada"},
             ):
                 assert http.post("/", data=data).status_code < 500
-            assert http.get("/rooms/lobby/messages").status_code == 426
+            assert http.get("/rooms/lobby/messages").status_code in (400, 404)
 
         async def main() -> None:
             async with everybody([ada]):

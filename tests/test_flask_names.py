@@ -36,20 +36,16 @@ MODULES = [
     "flask.sansio.scaffold",
 ]
 
-REDIRECT = "302 as there, or 303 as Flask 3.2 has it: `FLASK_API` says which."
 DIFFERENCES = {
     "flask.app.Flask.open_resource": (
         "Text is UTF-8 unless said otherwise, as it is for a blueprint's; Flask takes the locale's encoding."
     ),
-    "flask.app.Flask.redirect": REDIRECT,
+    "flask.app.Flask.wsgi_app": "Says what to use in its place: the application is an ASGI one.",
     "flask.ctx.RequestContext.__init__": "It is the application's context, which need not have a request.",
     "flask.debughelpers.App": "Flask imports it for its own isinstance().",
     "flask.debughelpers.Blueprint": "Flask imports it for its own isinstance().",
     "flask.debughelpers.UnexpectedUnicodeError": "Flask never raises it.",
     "flask.debughelpers.request_ctx": "Flask imports it for its own use.",
-    "flask.helpers.redirect": REDIRECT,
-    "flask.redirect": REDIRECT,
-    "flask.sansio.app.App.redirect": REDIRECT,
 }
 
 

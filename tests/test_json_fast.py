@@ -627,19 +627,3 @@ print(before, {LIBRARIES[kind]!r} in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-@pytest.mark.parametrize("beside", [None, -1, "g\xe7\x7f\xff", 1.5, 2**40, [1.5] * 3, b"".decode()])
-def test_what_is_no_number_is_found_beside_anything(value: float, beside: Any) -> None:
-    """orjson would write it as null."""
-    app = asyncflask.Flask(__name__)
-    app.json = OrjsonProvider(app)
-    for data in (
-        [value, None, beside],
-        {"a": [beside, None], "b": {"c": value}},
-        [[value, value], None, beside],
-    ):
-        assert app.json.dumps(data, separators=(",", ":")) == json.dumps(
-            data, separators=(",", ":"), sort_keys=True
-        )

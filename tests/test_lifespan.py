@@ -9,20 +9,15 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import anyio.from_thread
-import httpx
 import hypercorn.asyncio
 import hypercorn.config
 import pytest
-import trio
 from fastapi import FastAPI
 from lifecycle.loops import run_on
 from lifecycle.server import Server
@@ -32,7 +27,7 @@ from starlette.requests import Request as StarletteRequest
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
 
-from asyncflask import Blueprint, Flask, current_app, g, has_app_context, request
+from asyncflask import Flask, current_app, g, has_app_context, request
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 20
@@ -734,233 +729,3 @@ def test_worker_threads_end_with_the_server() -> None:
 def logging_as_it_was() -> Iterator[None]:
     yield
     logging.getLogger("lifespans").handlers.clear()
-
-
-# -- blueprints, state, threads, the server's end -----------------------------------------------
-
-
-def test_blueprints_take_part(log: list[str]) -> None:
-    blueprint = Blueprint("shop", __name__)
-
-    @blueprint.before_app_serving
-    async def before() -> None:
-        log.append(f"before {current_app.name}")
-
-    @blueprint.while_app_serving
-    def around() -> Iterator[None]:
-        log.append("in")
-        yield
-        log.append("out")
-
-    @blueprint.after_app_serving
-    def after() -> None:
-        log.append(f"after {current_app.name}")
-
-    app = make_app()
-    parent = Blueprint("parent", __name__)
-    parent.register_blueprint(blueprint)
-    app.register_blueprint(parent)
-    app.register_blueprint(blueprint, name="again")
-    with Server(app):
-        log.append("served")
-    assert log == ["before lifespans", "in", "served", "out", "after lifespans"]
-
-
-def test_a_blueprints_generator_has_to_yield() -> None:
-    with pytest.raises(TypeError, match="yield"):
-        Blueprint("shop", __name__).while_app_serving(lambda: None)
-
-
-async def lifespan_without_state(app: Any) -> list[str]:
-    """What an application answers to a server that knows no lifespan state."""
-    to_app: asyncio.Queue[Any] = asyncio.Queue()
-    answers: asyncio.Queue[Any] = asyncio.Queue()
-    task = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}}, to_app.get, answers.put))
-    await to_app.put({"type": "lifespan.startup"})
-    started = await answers.get()
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
-        response = await client.get("/")
-    await to_app.put({"type": "lifespan.shutdown"})
-    ended = await answers.get()
-    await task
-    return [started["type"], response.text, ended["type"]]
-
-
-@pytest.mark.parametrize("debug", [False, True])
-def test_a_server_without_lifespan_state(debug: bool) -> None:
-    async def lifespan(app: Flask) -> AsyncIterator[dict[str, Any]]:
-        yield {"database": "connected"}
-
-    app = make_app(lifespan=lifespan)
-    app.debug = debug
-    app.add_url_rule("/", "home", lambda: request.state.database)
-    assert asyncio.run(lifespan_without_state(app)) == [
-        "lifespan.startup.complete",
-        "connected",
-        "lifespan.shutdown.complete",
-    ]
-    plain = make_app()
-    plain.add_url_rule("/", "home", lambda: str(dict(request.state)))
-    assert asyncio.run(lifespan_without_state(plain))[1] == "{}"
-
-
-def test_the_context_of_the_router_can_be_wrapped(log: list[str]) -> None:
-    """Libraries for Starlette put their own lifespan around ``app.router.lifespan_context``."""
-    app = full_app(log)
-    own = app.router.lifespan_context
-
-    @asynccontextmanager
-    async def around(asgi_app: Any) -> AsyncIterator[Any]:
-        log.append("outer in")
-        async with own(asgi_app) as state:
-            yield {**state, "more": "state"}
-        log.append("outer out")
-
-    app.router.lifespan_context = around
-    app.add_url_rule("/more", "more", lambda: request.state.more)
-    with Server(app) as server:
-        assert server.get("/more").body == b"state"
-    assert (log[0], log[-1]) == ("outer in", "outer out")
-
-
-def test_anyio_waits_for_the_loop_in_sync_callables() -> None:
-    app = make_app()
-
-    async def double(number: int) -> tuple[int, str, int]:
-        await asyncio.sleep(0.01)
-        return 2 * number, request.path, threading.get_ident()
-
-    async def fail() -> None:
-        await asyncio.sleep(0)
-        raise LookupError("in the coroutine")
-
-    @app.before_request
-    def hook() -> None:
-        g.doubled = anyio.from_thread.run(double, 2)[0]
-
-    @app.get("/view")
-    def view() -> Any:
-        doubled, path, there = anyio.from_thread.run(double, 4)
-        here = anyio.from_thread.run_sync(threading.get_ident)
-        with pytest.raises(LookupError):
-            anyio.from_thread.run(fail)
-        return [g.doubled, doubled, path, there == here != threading.get_ident()]
-
-    @app.get("/nested")
-    async def nested() -> Any:
-        return list(await app.sync_to_async(lambda: anyio.from_thread.run(double, 8))())[:2]
-
-    with Server(app) as server:
-        assert server.get("/view").body == b'[4,8,"/view",true]\n'
-        assert server.get("/nested").body == b'[16,"/nested"]\n'
-    with app.test_client() as client:
-        assert client.get("/view").json == [4, 8, "/view", True]
-
-
-def test_anyio_does_so_when_all_threads_wait() -> None:
-    app = make_app()
-    app.config["WORKER_THREADS"] = 2
-
-    @app.get("/")
-    def view() -> str:
-        async def outer() -> str:
-            return await app.sync_to_async(lambda: "from a thread")()  # type: ignore[no-any-return]
-
-        return anyio.from_thread.run(outer)
-
-    with Server(app) as server, ThreadPoolExecutor(8) as clients:
-        assert {answer.body for answer in clients.map(server.get, ["/"] * 16)} == {b"from a thread"}
-
-
-def test_a_thread_that_waited_is_no_threads_of_ours_afterwards() -> None:
-    with pytest.raises(RuntimeError):
-        anyio.from_thread.run(asyncio.sleep, 0)
-
-
-def test_trio_is_refused_with_the_reason() -> None:
-    app = make_app()
-    said: list[Any] = []
-
-    async def receive() -> Any:
-        return {"type": "lifespan.startup"}
-
-    async def send(message: Any) -> None:
-        said.append(message)
-
-    async def main() -> None:
-        with pytest.raises(RuntimeError, match="asyncio"):
-            await app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)
-        with pytest.raises(RuntimeError, match="asyncio"):
-            await app({"type": "http", "path": "/"}, receive, send)
-
-    trio.run(main)
-    assert said[0]["type"] == "lifespan.startup.failed"
-    assert "-k trio" in said[0]["message"]
-
-
-@pytest.mark.parametrize("server", ["uvicorn", "hypercorn"])
-def test_the_shutdown_event_is_set_at_the_signal(server: str, tmp_path: Path) -> None:
-    """A stream that waits for it ends, and the server with it."""
-    (tmp_path / "streaming.py").write_text(STREAMING)
-    port = free_port()
-    command = {
-        "uvicorn": ("uvicorn", "streaming:app", "--port", str(port)),
-        # With workers of their own processes hypercorn gives them no signal, and the lifespan tells.
-        "hypercorn": ("hypercorn", "streaming:app", "--bind", f"127.0.0.1:{port}", "--workers", "0"),
-    }[server]
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        with connected(port, process) as client:
-            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            received = b""
-            while b"begun" not in received:
-                received += client.recv(4096)
-            process.send_signal(signal.SIGTERM)
-            while b"the server ends" not in received:
-                piece = client.recv(4096)
-                assert piece, received
-                received += piece
-        output, _ = process.communicate(timeout=SECONDS)
-        assert b"after serving, set: True" in output
-    finally:
-        process.kill()
-        process.wait()
-
-
-STREAMING = """
-from asyncflask import Flask
-
-app = Flask("streaming")
-
-
-@app.get("/")
-async def stream():
-    async def pieces():
-        yield "begun"
-        await app.shutdown_event.wait()
-        yield "the server ends"
-
-    return pieces()
-
-
-@app.after_serving
-def after():
-    print("after serving, set:", app.shutdown_event.is_set(), flush=True)
-"""
-
-
-def connected(port: int, process: subprocess.Popen[bytes]) -> socket.socket:
-    end = time.monotonic() + SECONDS
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
-        except OSError:
-            assert process.poll() is None, "the server has ended"
-            assert time.monotonic() < end, "the server does not start"
-            time.sleep(0.05)

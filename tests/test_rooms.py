@@ -29,12 +29,9 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("globals", "wrappers"): SEEN,  # request
     ("ctx", "app"): SEEN,  # the attribute of the contexts
     ("helpers", "wrappers"): SEEN,  # what make_response() and send_file() return
-    ("helpers", "sessions"): SEEN,  # what open_session() returns
     ("json", "wrappers"): SEEN,  # what jsonify() returns
     ("json.provider", "wrappers"): SEEN,  # what app.json.response() returns
-    ("sessions.interface", "app"): OVERRIDDEN,  # SessionInterface.open_session, ...
-    ("sessions.cookie", "app"): OVERRIDDEN,
-    ("sessions.server_side", "app"): OVERRIDDEN,
+    ("sessions", "app"): OVERRIDDEN,  # SessionInterface.open_session, ...
     ("blueprints", "app"): OVERRIDDEN,  # Blueprint.register, BlueprintSetupState.app
     ("scaffold", "cli"): LATE,  # app.cli
     ("app", "cli"): LATE,  # app.cli

@@ -86,17 +86,6 @@ def test_matching(rules: list[dict[str, Any]], path: str, method: str) -> None:
     assert (target.rule, values) == (expected[0], dict(expected[1]))
 
 
-@settings(max_examples=400, deadline=None)
-@given(rules=rules, path=paths)
-def test_methods_of_a_path(rules: list[dict[str, Any]], path: str) -> None:
-    url_map = make(rules)
-    if url_map is None:
-        return
-    methods = RouteMatcher(url_map, subdomains=False).methods_of(path)
-    if methods is not None:
-        assert methods == set(url_map.bind("localhost", path_info=path).allowed_methods())
-
-
 @settings(max_examples=300, deadline=None)
 @given(
     rules=rules,
@@ -137,9 +126,6 @@ def test_most_is_answered_the_quick_way() -> None:
         assert matcher.match(path, "GET") is not None
     assert matcher.match("/nowhere", "GET") is NOWHERE
     assert matcher.match("/a", "POST") is None
-    for path in ("/a", "/a/1", "/b/x/c", "/p/x/y"):
-        assert matcher.methods_of(path) == {"GET", "HEAD"}
-    assert matcher.methods_of("/nowhere") is None
     assert [builder.build("/", {}), builder.build("/a/<int:n>", {"n": 1})] == ["", "a/1"]
 
 

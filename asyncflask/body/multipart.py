@@ -1,7 +1,7 @@
 """Forms with files (RFC 7578).
 
 Werkzeug's decoder does the parsing: unlike python-multipart it takes a preamble and a part
-without a body (RFC 2046 section 5.1.1), and names and texts come out as under Flask, see docs/design.md.
+without a body (RFC 2046 section 5.1.1), and names and texts come out as under Flask.
 """
 
 from __future__ import annotations
@@ -68,11 +68,6 @@ class MultipartForm:
                     self._take(event)
         except (ValueError, LookupError) as error:
             raise BadRequest(f"The multipart body is malformed: {error}") from error
-
-    def feed_all(self, chunks: list[bytes]) -> None:
-        """`feed` several pieces."""
-        for chunk in chunks:
-            self.feed(chunk)
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Field | File):

@@ -90,14 +90,14 @@ def in_time(receive: Receive, seconds: float | None) -> Generator[Any, Any, Mess
 async def _waiting(steps: Any, asked: Any, seconds: float | None) -> Message:
     try:
         async with asyncio.timeout(seconds):
-            return await go_on(steps, asked)
+            return await _go_on(steps, asked)
     except TimeoutError:
         raise RequestTimeout() from None
 
 
 @types.coroutine
-def go_on(steps: Any, asked: Any) -> Generator[Any, Any, Message]:
-    """What follows on the first step of an awaitable, which has asked for that."""
+def _go_on(steps: Any, asked: Any) -> Generator[Any, Any, Message]:
+    """What follows on the first step."""
     while True:
         try:
             yield asked
@@ -249,7 +249,7 @@ class Body:
             self._allow()
         if self.complete or self.refused is not None or self.is_announced_too_large():
             return
-        as_form = as_form and self._request._has_plain_form()
+        as_form = as_form and self._request.has_plain_form()
         taken = 0
         try:
             while not self.complete and (chunk := await self.next_chunk()):
@@ -261,7 +261,7 @@ class Body:
                     taken += len(chunk)
                     continue
                 if as_form and self._file is None:
-                    await self._receive_multipart(max(taken, AHEAD_SIZE * 4))
+                    await self._receive_multipart()
                     break
                 await anyio.to_thread.run_sync(self._write)
                 _shared_memory.give_back(taken)
@@ -311,21 +311,19 @@ class Body:
                 return chunk
         return b""
 
-    async def _receive_multipart(self, size: int) -> None:
-        """Parse the parts while they arrive.
-
-        :param size: bytes that are kept before they are parsed: each time is a way to a thread and back.
-        """
+    async def _receive_multipart(self) -> None:
         self.parts = MultipartForm(self._request)
         self.is_on_disk = True
+        feed = self.parts.feed
         while self._chunks:
-            await anyio.to_thread.run_sync(self.parts.feed_all, self._chunks)
+            await anyio.to_thread.run_sync(feed, b"".join(self._chunks))
             self._chunks.clear()
-            kept = 0
-            while kept < size and (chunk := await self.next_chunk()):
+            size = 0
+            # Several at a time: each is a way to a thread and back.
+            while size < AHEAD_SIZE * 4 and (chunk := await self.next_chunk()):
                 self._chunks.append(chunk)
-                kept += len(chunk)
-        self.parts.feed(None)
+                size += len(chunk)
+        feed(None)
 
     async def drain(self, size: int, seconds: float) -> None:
         """Take what still comes, and forget it, up to so many bytes and seconds."""

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, cast
 from weakref import proxy
 
 from ..concurrency.loop_thread import is_running_loop
-from ..loops import PerLoop
 from .backend import Backend
 from .calling import from_anywhere
 from .errors import ChannelsUnavailable, InvalidName, MessagesLost, MessageTooLarge, SlowReader
 from .groups import Group
+from .loops import PerLoop
 from .memory import MemoryBackend
 from .message import Message, Order, check_name, encode, id_of, order_of
 from .presence import Presence, Rounds, Visit, Watch

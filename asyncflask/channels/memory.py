@@ -15,10 +15,10 @@ from threading import Lock
 from time import monotonic, time_ns
 from typing import Any
 
-from ..loops import PerLoop
 from .backend import Backend
 from .errors import ChannelsUnavailable
 from .hub import Hub, Subscriber
+from .loops import PerLoop
 from .message import START, Message, Order
 from .pages import Page
 from .settings import Settings

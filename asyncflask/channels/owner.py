@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from ..loops import PerLoop
 from .backend import Backend
+from .loops import PerLoop
 from .settings import Settings
 
 

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager, suppress
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from ..loops import spawn
 from .calling import from_anywhere
 from .errors import ChannelsUnavailable, MessageTooLarge
+from .loops import spawn
 from .message import Message
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from .project import Check
 #: Names of Quart that asyncflask has under another name, or not.
 _NAMES = {
     "quart.Quart": "from asyncflask import Flask",
+    "quart.copy_current_app_context": "tasks and threads started with a copy of the context have it already",
     "quart.make_push_promise": "leave it out: browsers do not take pushes any more",
     "quart.ResponseReturnValue": "from asyncflask.typing import ResponseReturnValue",
     "quart.datastructures.FileStorage": "from werkzeug.datastructures import FileStorage",
@@ -68,25 +69,6 @@ _APP_METHODS = (
     "update_template_context",
 )
 
-#: Methods of Quart's application that are not needed here.
-_APP_ONLY = {
-    "run_task": "await uvicorn.Server(uvicorn.Config(app)).serve()",
-    "startup": "async with app.test_client(): ..., or app.lifespan(app), run startup and shutdown",
-    "shutdown": "async with app.test_client(): ..., or app.lifespan(app), run startup and shutdown",
-    "add_websocket": "app.add_url_rule(..., websocket=True)",
-}
-
-#: Keys of Quart's configuration that mean something else here, or nothing.
-_CONFIG = {
-    "BODY_TIMEOUT": ("BODY_TIMEOUT is the time without a byte, not the whole body's", "see 'Configuration'"),
-    "RESPONSE_TIMEOUT": (
-        "RESPONSE_TIMEOUT has no effect",
-        "asyncio.timeout() in the view, or a limit of the proxy",
-    ),
-}
-
-_ENVIRONMENT = re.compile(r"(?:os\.)?(?:environ|getenv)(?:\.get|\.setdefault|\.pop)?")
-_FILE_SAVED = re.compile(r"\?(?:\w*(?:file|upload)\w*)?\.save\(\)", re.IGNORECASE)
 _CLIENT = r"\.test_client\(\)"
 _REQUEST = rf"{_CLIENT}\.(?:open|get|post|put|patch|delete|head|options|trace)\(\)"
 _CLIENT_REQUEST = re.compile(rf".*{_REQUEST}")
@@ -97,9 +79,6 @@ _USE_ASYNC = "async with app.test_client() as client: await client.get(...); or 
 
 class QuartCheck(Check):
     """Imports from Quart, and what is awaited there and not in Flask."""
-
-    #: Whether the file imports Quart.
-    of_quart = False
 
     def imported(self, node: ast.alias, module: str, name: str | None) -> None:
         package = module.partition(".")[0]
@@ -115,7 +94,6 @@ class QuartCheck(Check):
             self._quart(node, module, name)
 
     def _quart(self, node: ast.alias, module: str, name: str | None) -> None:
-        self.of_quart = True
         full = f"{module}.{name}" if name else module
         advice = _NAMES.get(full) or _NAMES.get(module)
         ours = f"asyncflask{module[len('quart') :]}"
@@ -137,8 +115,6 @@ class QuartCheck(Check):
             self.error(node, "AF502", f"{self._shown(path)} cannot be awaited", _PLAIN)
         elif path == "flask.request.body":
             self.error(node, "AF502", "there is no request.body", "request.get_data()")
-        elif self.of_quart and _FILE_SAVED.fullmatch(path):
-            self.warning(node, "AF502", "save() of an uploaded file cannot be awaited", _PLAIN)
         elif _CLIENT_REQUEST.fullmatch(path):
             self.error(node, "AF504", "this test client cannot be awaited", _USE_ASYNC)
         elif _CLIENT_RESPONSE.fullmatch(path):
@@ -164,25 +140,6 @@ class QuartCheck(Check):
                 node, "AF503", "there is no request.send_push_promise", "browsers do not take pushes any more"
             )
 
-        elif path.endswith(".timeout") and self.of_quart and ".make_response()" in path:
-            self.error(node, "AF503", "a response has no timeout", "asyncio.timeout() in what it streams")
-
-    def subscript(self, node: ast.Subscript, path: str) -> None:
-        key = node.slice.value if isinstance(node.slice, ast.Constant) else None
-        if _ENVIRONMENT.fullmatch(path):
-            self._variable(node, key)
-        elif path.endswith(".config") and self.is_app(path[: -len(".config")]):
-            self._setting(node, key)
-
-    def _variable(self, node: ast.expr, name: object) -> None:
-        if isinstance(name, str) and name.startswith("QUART_"):
-            ours = f"FLASK_{name.removeprefix('QUART_')}"
-            self.warning(node, "AF503", f"the environment variable {name} has no effect", ours)
-
-    def _setting(self, node: ast.expr, key: object) -> None:
-        if self.of_quart and isinstance(key, str) and key in _CONFIG:
-            self.warning(node, "AF503", *_CONFIG[key])
-
     def iterated(self, node: ast.expr, path: str) -> None:
         if path == "flask.request.body":
             self.error(
@@ -199,21 +156,6 @@ class QuartCheck(Check):
             self.error(node, "AF504", "there is no app.test_app()", "async with app.test_client() as client")
 
     def call(self, node: ast.Call, path: str, awaited: bool) -> None:
-        owner, _, name = path.rpartition(".")
-        first = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
-        if name in _APP_ONLY and self.is_app(owner):
-            self.error(node, "AF503", f"there is no app.{name}()", _APP_ONLY[name])
-        elif name == "from_prefixed_env" and self.of_quart and not node.args and not node.keywords:
-            self.warning(
-                node,
-                "AF503",
-                "from_prefixed_env() reads variables that begin with FLASK_, not QUART_",
-                'from_prefixed_env("QUART")',
-            )
-        elif name == "request" and re.search(rf"{_CLIENT}(?::async)?$", owner):
-            self.error(node, "AF504", "there is no client.request()", "client.get(path), client.open(path)")
-        elif _ENVIRONMENT.fullmatch(path):
-            self._variable(node, first)
         if re.search(rf"{_CLIENT}(?::async)?\.(?:post|put|patch|delete|open)$", path):
             for keyword in node.keywords:
                 if keyword.arg in ("form", "files"):

@@ -13,7 +13,6 @@ one of these names.
 from __future__ import annotations
 
 import os
-import sys
 
 # These are not used here, but Flask's module has them, and applications import them from there.
 import click as click
@@ -51,7 +50,6 @@ from .routes import routes_command as routes_command
 from .run import SeparatedPathType as SeparatedPathType
 from .run import run_command as run_command
 from .shell import shell_command as shell_command
-from .tracebacks import of_users_code as _of_users_code
 
 cli = FlaskGroup(
     name="asyncflask",
@@ -68,18 +66,8 @@ cli.add_command(check_command)
 
 
 def main() -> None:
-    """Run the command line of this process. An error in the user's code is shown with the user's frames."""
-    try:
-        cli.main()
-    except Exception as error:
-        frames = _of_users_code(error)
-        if frames is None:
-            raise
-        from ..mistakes.unhandled import explain  # errors
-
-        explain(error)
-        sys.excepthook(type(error), error.with_traceback(frames), frames)
-        sys.exit(1)
+    """Run the command line of this process."""
+    cli.main()
 
 
 if "ASYNCFLASK_RELOADER_PID" in os.environ:

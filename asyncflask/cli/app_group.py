@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import update_wrapper
-from typing import Any, TypeVar, cast, overload
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -62,10 +62,6 @@ async def _within(ctx: click.Context, awaitable: Awaitable[T]) -> T:
 class AppGroup(click.Group):
     """A group whose commands run in the context of the application, and may be ``async def``."""
 
-    @overload
-    def command(self, func: Callable[..., Any], /) -> click.Command: ...
-    @overload
-    def command(self, *args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], click.Command]: ...
     def command(self, *args: Any, **kwargs: Any) -> Any:
         """As `click.Group.command`.
 
@@ -74,10 +70,6 @@ class AppGroup(click.Group):
         wrap = with_appcontext if kwargs.pop("with_appcontext", True) else _without_appcontext
         return self._decorate(super().command, wrap, args, kwargs)
 
-    @overload
-    def group(self, func: Callable[..., Any], /) -> AppGroup: ...
-    @overload
-    def group(self, *args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], AppGroup]: ...
     def group(self, *args: Any, **kwargs: Any) -> Any:
         """As `click.Group.group`, but the new group is an `AppGroup`, too."""
         kwargs.setdefault("cls", AppGroup)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
 
@@ -17,8 +15,6 @@ def show_server_banner(debug: bool, app_import_path: str | None) -> None:
         click.echo(f" * Serving Flask app '{app_import_path}'")
     if debug is not None:
         click.echo(f" * Debug mode: {'on' if debug else 'off'}")
-    if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
-        click.echo(" * This is a development server: for production there is '--workers 4'")
 
 
 def warn_ignored_run() -> None:

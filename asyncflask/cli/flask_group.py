@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,6 @@ from .options import application_options, version_option
 from .routes import routes_command
 from .run import run_command
 from .shell import shell_command
-from .tracebacks import formatted
 
 
 class FlaskGroup(AppGroup):
@@ -110,8 +110,8 @@ class FlaskGroup(AppGroup):
             names.update(ctx.ensure_object(ScriptInfo).load_app().cli.list_commands(ctx))
         except NoAppException as error:
             click.secho(f"Error: {error.format_message()}\n", err=True, fg="red")
-        except Exception as error:
-            click.secho(f"{formatted(error)}\n", err=True, fg="red")
+        except Exception:
+            click.secho(f"{traceback.format_exc()}\n", err=True, fg="red")
         return sorted(names)
 
     def make_context(

@@ -9,6 +9,7 @@ import ast
 import inspect
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Literal, overload
@@ -16,23 +17,13 @@ from typing import Any, Literal, overload
 import click
 
 from ..app import Flask
-from .candidates import candidates, module_near, what_it_is
-from .tracebacks import formatted
 
 
 class NoAppException(click.UsageError):
-    """The application could not be found, or not be loaded.
+    """The application could not be found, or not be loaded."""
 
-    :param message: what is the matter, in Flask's words.
-    :param hint: what may have been meant; it is shown behind the message.
-    """
 
-    def __init__(self, message: str, ctx: click.Context | None = None, hint: str = "") -> None:
-        super().__init__(message, ctx)
-        self.hint = hint
-
-    def format_message(self) -> str:
-        return f"{self.message}{self.hint}"
+_USE_ASYNCFLASK = "use '--as-flask', or change 'from flask import' to 'from asyncflask import'"
 
 
 def find_best_app(module: ModuleType) -> Flask:
@@ -54,8 +45,7 @@ def find_best_app(module: ModuleType) -> Flask:
     if apps:
         raise NoAppException(
             f"Detected multiple Flask applications in module '{module.__name__}'."
-            f" Use '{module.__name__}:name' to specify the correct one.",
-            hint=candidates(module),
+            f" Use '{module.__name__}:name' to specify the correct one."
         )
 
     made: list[object] = []
@@ -76,13 +66,13 @@ def find_best_app(module: ModuleType) -> Flask:
             return candidate
         made.append(candidate)
 
-    found = (what_it_is(value, module.__name__) for value in (*vars(module).values(), *made))
-    other = next(filter(None, found), "")
-    raise NoAppException(
+    message = (
         f"Failed to find Flask application or factory in module '{module.__name__}'."
-        f" Use '{module.__name__}:name' to specify one.",
-        hint=f" There is {other}" if other else candidates(module),
+        f" Use '{module.__name__}:name' to specify one."
     )
+    if any(_is_real_flask(value) for value in (*vars(module).values(), *made)):
+        message += f" There is one made with 'flask': {_USE_ASYNCFLASK}."
+    raise NoAppException(message)
 
 
 def _rejected_arguments(func: Callable[..., Any], error: TypeError) -> bool:
@@ -93,6 +83,10 @@ def _rejected_arguments(func: Callable[..., Any], error: TypeError) -> bool:
             return False
         trace = trace.tb_next
     return True
+
+
+def _is_real_flask(value: object) -> bool:
+    return any(cls.__module__ == "flask.app" and cls.__name__ == "Flask" for cls in type(value).__mro__)
 
 
 def find_app_by_string(module: ModuleType, app_name: str) -> Flask:
@@ -126,9 +120,7 @@ def find_app_by_string(module: ModuleType, app_name: str) -> Flask:
     try:
         found = getattr(module, name)
     except AttributeError as error:
-        raise NoAppException(
-            f"Failed to find attribute {name!r} in {module.__name__!r}.", hint=candidates(module, name)
-        ) from error
+        raise NoAppException(f"Failed to find attribute {name!r} in {module.__name__!r}.") from error
 
     if inspect.isfunction(found):
         try:
@@ -145,11 +137,10 @@ def find_app_by_string(module: ModuleType, app_name: str) -> Flask:
 
     if isinstance(app, Flask):
         return app
-    path = f"{module.__name__}:{app_name}"
-    other = what_it_is(app, path)
-    raise NoAppException(
-        f"A valid Flask application was not obtained from '{path}'.", hint=f" It is {other}" if other else ""
-    )
+    message = f"A valid Flask application was not obtained from '{module.__name__}:{app_name}'."
+    if _is_real_flask(app):
+        message += f" It is made with 'flask': {_USE_ASYNCFLASK}."
+    raise NoAppException(message)
 
 
 def prepare_import(path: str) -> str:
@@ -202,11 +193,10 @@ def locate_app(module_name: str, app_name: str | None, raise_if_not_found: bool 
         # An error of the import system itself has no frame below this one.
         if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
             raise NoAppException(
-                f"While importing {module_name!r}, an ImportError was raised:\n\n{formatted(error)}\n"
+                f"While importing {module_name!r}, an ImportError was raised:\n\n{traceback.format_exc()}"
             ) from None
         if raise_if_not_found:
-            near = module_near(os.path.join(sys.path[0], *module_name.split(".")))
-            raise NoAppException(f"Could not import {module_name!r}.", hint=near) from None
+            raise NoAppException(f"Could not import {module_name!r}.") from None
         return None
 
     module = sys.modules[module_name]

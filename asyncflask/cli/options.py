@@ -103,7 +103,7 @@ _env_file_option = click.Option(
     type=click.Path(exists=True, dir_okay=False),
     help=(
         "Set environment variables from this file, before those of '.env' and '.flaskenv'. A variable that"
-        " is in the environment already stays as it is. Needs python-dotenv.  [env var: FLASK_ENV_FILE]"
+        " is in the environment already stays as it is. Needs python-dotenv."
     ),
     is_eager=True,
     expose_value=False,
@@ -115,7 +115,7 @@ _app_option = click.Option(
     help=(
         "The application or its factory, as 'module:name'. The module is a dotted name or a file. The name"
         " can be left out if it is 'app', 'application', 'create_app' or 'make_app', and can have arguments:"
-        " 'name(args)'.  [env var: FLASK_APP]"
+        " 'name(args)'."
     ),
     is_eager=True,
     expose_value=False,
@@ -126,7 +126,7 @@ _as_flask_option = click.Option(
     is_flag=True,
     help=(
         "Run an application that is written for Flask, and its extensions, unmodified: 'import flask' gives"
-        " asyncflask.  [env var: ASYNCFLASK_AS_FLASK]"
+        " asyncflask. 'ASYNCFLASK_AS_FLASK=1' in the environment does the same."
     ),
     is_eager=True,
     expose_value=False,
@@ -134,7 +134,7 @@ _as_flask_option = click.Option(
 )
 _debug_option = click.Option(
     ["--debug/--no-debug"],
-    help="Set debug mode.  [env var: FLASK_DEBUG; default: no-debug]",
+    help="Set debug mode.",
     expose_value=False,
     callback=_set_debug,
 )

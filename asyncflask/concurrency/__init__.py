@@ -4,37 +4,28 @@
 - `worker`, `pool`: the threads. `loop_thread`: an event loop where no server runs.
 - `in_worker`: coroutines wait for sync code. `waiting`: sync code waits for coroutines, in a thread;
   `bridge`: the same on the event loop.
-- `from_thread`: `anyio.from_thread` where sync code waits.
-- `lending`: requests that a thread has begun. `outside`: calls of the server. `ending`: what is called
-  at the end, all of it.
+- `outside`: calls of the server. `ending`: what is called at the end, all of it.
 - `inbox`, `completion`: how threads report to the loop, and what the loop waits for.
 """
 
-from . import from_thread as from_thread
-from .callables import as_coroutine, as_raised, is_async, is_awaitable
+from .callables import as_coroutine, is_async, is_awaitable
 from .completion import outlasted
 from .current import _inner_walk, active_walk, current_walk, inner_walk, leave_inner_walk, lent_worker
-from .lending import LendingWalk, nest
-from .outside import in_context, outer_context, outside
+from .outside import outside
 from .walk import ServedWalk, Walk
 
 __all__ = [
-    "LendingWalk",
     "ServedWalk",
     "Walk",
     "_inner_walk",
     "active_walk",
     "as_coroutine",
-    "as_raised",
     "current_walk",
-    "in_context",
     "inner_walk",
     "is_async",
     "is_awaitable",
     "leave_inner_walk",
     "lent_worker",
-    "nest",
-    "outer_context",
     "outlasted",
     "outside",
 ]

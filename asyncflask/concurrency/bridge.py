@@ -79,11 +79,8 @@ class bridged:
                     try:
                         result = yield from asked.awaitable.__await__()
                     except BaseException as error:
-                        child.parent = greenlets.getcurrent()
                         asked = child.throw(error)
                     else:
-                        # Inside of another bridge this is another greenlet by now.
-                        child.parent = greenlets.getcurrent()
                         asked = child.switch(result)
             except StopIteration as end:
                 return end.value

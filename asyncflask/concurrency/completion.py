@@ -32,10 +32,6 @@ class Completion:
         if not self._future.done():
             self._future.set_result(None)
 
-    def cancel(self) -> None:
-        """As if the task that waits had been cancelled."""
-        self._future.cancel()
-
     def wait(self, on_cancel: Callable[[], None] | None = None) -> Generator[Any, None, BaseException | None]:
         """Returns the cancellation that arrived meanwhile, for the caller to raise in its time."""
         try:

@@ -71,13 +71,8 @@ def lent_worker() -> Worker | None:
     return None if walk is None or walk.jobs else walk.worker
 
 
-def adopt(context: Context, of_request: bool = False) -> None:
-    """Set here what was set in a copy of this context.
-
-    :param of_request: whether a request was in it, which is not one here.
-    """
+def adopt(context: Context) -> None:
+    """Set here what was set in a copy of this context."""
     for variable, value in context.items():
-        if variable is _inner_walk or (of_request and variable is _cv_app):
-            continue
-        if variable.get(_UNSET) is not value:
+        if variable is not _inner_walk and variable.get(_UNSET) is not value:
             variable.set(value)

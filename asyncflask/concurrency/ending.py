@@ -33,7 +33,6 @@ class Ending:
         """Call a function of the user, sync or async. Being cancelled may end it, but does not keep it from
         beginning."""
         result: Any = None
-        self.walk.is_cancelled = False  # that was about what came before
         try:
             if not is_async(func):
                 await self.walk.to_thread()
@@ -70,13 +69,6 @@ class Ending:
     def _note(self, cancelled: CancelledError) -> None:
         self.is_cancelled = True
         self.failures.insert(0, cancelled)
-
-    def group(self, message: str, start: int = 0) -> None:
-        """Make one exception of those from `start` on. A cancellation is none of them: it is raised alone."""
-        errors = [failure for failure in self.failures[start:] if isinstance(failure, Exception)]
-        if errors:
-            others = [failure for failure in self.failures[start:] if not isinstance(failure, Exception)]
-            self.failures[start:] = [*others, ExceptionGroup(message, errors)]
 
     def raise_first(self) -> None:
         """Raise what was raised first."""

@@ -7,7 +7,6 @@ from collections import deque
 from contextvars import Context
 from weakref import WeakKeyDictionary
 
-from .fork import lose, renewed_after_fork
 from .worker import Job
 
 
@@ -45,22 +44,11 @@ class Inbox:
             self._finished.popleft()()
 
 
-class _Inboxes:
-    def __init__(self) -> None:
-        self.by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, Inbox] = WeakKeyDictionary()
-
-    def renew(self) -> None:
-        """Begin anew in a child process, where nobody empties the parent's."""
-        for loop in list(self.by_loop):
-            lose(loop)
-        self.by_loop = WeakKeyDictionary()
-
-
-_inboxes = renewed_after_fork(_Inboxes())
+_inboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, Inbox] = WeakKeyDictionary()
 
 
 def inbox_of(loop: asyncio.AbstractEventLoop) -> Inbox:
-    inbox = _inboxes.by_loop.get(loop)
+    inbox = _inboxes.get(loop)
     if inbox is None:
-        inbox = _inboxes.by_loop[loop] = Inbox(loop)
+        inbox = _inboxes[loop] = Inbox(loop)
     return inbox

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from .fork import lose, renewed_after_fork
-
 
 def is_running_loop() -> bool:
     try:
@@ -22,21 +20,13 @@ class LoopThread:
     It serves sync code that has to run a coroutine where no server runs: the
     synchronous test client, CLI commands, a shell. There is one for the whole
     process, so that what a coroutine leaves open (a connection pool, say) is on
-    the same loop at the next call. A process that is forked has another.
+    the same loop at the next call.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        renewed_after_fork(self)
-
-    def renew(self) -> None:
-        """Begin anew in a child process."""
-        self._lock = threading.Lock()
-        if self._loop is not None:
-            lose(self._loop)
-        self._loop = None
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import types
 from collections.abc import Awaitable, Callable, Generator
 from contextvars import Context
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, TypeVar, cast
 
-from .callables import as_coroutine
 from .current import active_walk
-from .walk import TO_LOOP, Walk, switch
+from .walk import TO_LOOP, switch
 
 T = TypeVar("T")
-
-_STEPPED = (types.CoroutineType, types.GeneratorType)
 
 
 async def outside(make: Callable[[], Awaitable[T]]) -> T:
@@ -25,40 +23,27 @@ async def outside(make: Callable[[], Awaitable[T]]) -> T:
     walk = active_walk()
     if walk is None:
         return await make()
-    context = await outer_context(walk)
-    return await (make() if context is None else in_context(context, make))
-
-
-async def outer_context(walk: Walk) -> Context | None:
-    """The server's context; None where the application was called by something else."""
     if walk.server_context is None and walk.is_served:
         await switch(TO_LOOP)  # where `go_on` makes it
-    return walk.server_context
+    if walk.server_context is None:
+        return await make()
+    return cast(T, await _in_context(walk.server_context, make))
+
+
+async def _made_outside(make: Callable[[], Awaitable[T]]) -> T:
+    return await make()
 
 
 @types.coroutine
-def in_context(context: Context, func: Callable[..., Awaitable[T]], *args: Any) -> Generator[Any, Any, T]:
-    """Await ``func(*args)`` in another context.
-
-    :param context: the context, which no other thread is in.
-    """
-    awaitable: Any = context.run(func, *args)
-    steps = awaitable if type(awaitable) in _STEPPED else as_coroutine(awaitable)
-    value: Any = None
-    error: BaseException | None = None
+def _in_context(context: Context, make: Callable[[], Awaitable[Any]]) -> Generator[Any, Any, Any]:
+    coroutine = _made_outside(make)
+    step: Callable[[], Any] = partial(coroutine.send, None)
     while True:
         try:
-            if error is None:
-                asked = context.run(steps.send, value)
-            else:
-                try:
-                    asked = context.run(steps.throw, error)
-                finally:
-                    error = None  # whose traceback refers to this frame
+            asked = context.run(step)
         except StopIteration as end:
-            result: T = end.value
-            return result
+            return end.value
         try:
-            value = yield asked
-        except BaseException as interruption:
-            error = interruption
+            step = partial(coroutine.send, (yield asked))
+        except BaseException as error:
+            step = partial(coroutine.throw, error)

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Callable
+from collections import deque
 from functools import cache
-from time import monotonic
 
-from .fork import renewed_after_fork
-from .queue import JobQueue
-from .worker import Job, Worker, become, current_worker
+from .worker import Job, Worker, here
 
 #: How many threads of a pool may rest for their requests. Each takes some 20 KiB.
 RESTING = 2000
-
-#: Seconds after which a system that gave no more threads is asked for some again.
-PATIENCE = 30.0
-
-#: Seconds that a job may wait for a thread before somebody is told.
-LONG_WAIT = 0.1
-
-logger = logging.getLogger(__name__)
 
 
 def _nothing() -> None:
@@ -45,11 +33,12 @@ class _PoolWorker(Worker):
 
     def submit(self, job: Job) -> None:
         with self.pool._lock:
-            if not self.ended:
-                self.idle = False
-                self.jobs.put(job)
+            if self.ended:  # the pool was stopped: any other thread will do
+                self.pool._shared.append((job, None))
+                self.pool._wake_one()
                 return
-        self.pool.submit(job)  # the pool was stopped: any other thread will do
+            self.idle = False
+            self.jobs.put(job)
 
     def begin_waiting(self) -> None:
         with self.pool._lock:
@@ -76,7 +65,7 @@ class _PoolWorker(Worker):
                     self.pool._wake_one()  # what no thread could be started for
 
     def _run(self) -> None:
-        become(self)
+        here.worker = self
         while (job := self._next()) is not None:
             job()
             del job  # what the job holds is not to live until the next one
@@ -89,15 +78,11 @@ class _PoolWorker(Worker):
                 if was_woken:
                     pool._waking = False
                 if self.jobs.empty():
-                    if pool.queue and pool._may_take(self):
-                        job, waited = pool.queue.take()
-                        # Should this job wait for something, the next one must not wait with it.
-                        pool._wake_one()
-                        break
+                    if pool._shared and pool._may_take(self):
+                        return pool._take()
                     superfluous = not self.claims and pool._is_too_large()
                     if self.stopping or pool._stopped or superfluous:
                         self.ended = True
-                        pool._alive -= 1
                         if self in pool._workers:
                             pool._workers.remove(self)
                         return None
@@ -109,9 +94,6 @@ class _PoolWorker(Worker):
             job = self.jobs.get()
             if job is not _nothing:
                 return job
-        if waited >= LONG_WAIT and pool.on_wait is not None:
-            pool.on_wait(waited)
-        return job
 
 
 class WorkerPool:
@@ -121,58 +103,31 @@ class WorkerPool:
     `Worker.submit`. A thread to which a request will come back (`Worker.claim`)
     is left alone by other requests: one that holds a connection of a database, say, might
     have to wait behind another that waits for a connection. Such a thread, and one that waits for a
-    coroutine, does not count as being at work; others take their place, up to `limit`. Only beyond that,
-    or when the system gives no more threads, do requests share them.
+    coroutine, does not count as being at work; others take their place, up to `limit`. Only beyond that
+    do requests share threads.
 
     :param size: the largest number of threads that are at work.
     :param name: the threads are called ``name_0``, ``name_1``, and so on.
-    :param queue_limit: how many jobs may wait for a thread until the queue counts as full; None for any
-        number. It is for those who take requests on to look at, and to be obeyed by nobody: what has begun
-        is finished.
-    :param on_wait: told, in the thread that has taken a job, that it has waited for more than `LONG_WAIT`.
     """
 
-    def __init__(
-        self,
-        size: int,
-        name: str,
-        queue_limit: int | None = None,
-        on_wait: Callable[[float], None] | None = None,
-    ) -> None:
+    def __init__(self, size: int, name: str) -> None:
         if size < 1:
             raise ValueError(f"A worker pool needs at least one thread, not {size}; set WORKER_THREADS.")
         self.size = size
         #: The largest number of threads, with those that requests will come back to. Then they are shared.
         # It does not follow from the size: the fewer are at work, the longer do requests last.
-        self.limit = self._largest_limit = size + RESTING
+        self.limit = size + RESTING
         self.name = name
-        self.on_wait = on_wait
-        self._stopped = False
-        self._queue_limit = queue_limit
-        self._start_over()
-        renewed_after_fork(self)
-
-    def _start_over(self) -> None:
         self._lock = threading.Lock()
-        #: What waits for a thread.
-        self.queue = JobQueue(self._queue_limit)
+        # Each with the thread that may be waiting for it.
+        self._shared: deque[tuple[Job, Worker | None]] = deque()
         self._workers: list[_PoolWorker] = []
         # Threads in the middle of a job that waits for a coroutine, which may need a thread.
         self._waiting: list[_PoolWorker] = []
         self._started = 0
-        # How many threads have not ended yet, with those of a pool that was stopped.
-        self._alive = 0
+        self._stopped = False
         # True from waking a thread until it looks: one that is on its way takes the next job too.
         self._waking = False
-        # When the system last gave no thread.
-        self._refused: float | None = None
-
-    def renew(self) -> None:
-        """Begin anew in a child process: the threads are the parent's, and so are the jobs."""
-        worker = current_worker()
-        self._start_over()
-        if isinstance(worker, _PoolWorker) and worker.pool is self:
-            worker.stopping = True  # the child's only one, which is no longer of the pool
 
     @property
     def threads(self) -> list[threading.Thread]:
@@ -183,17 +138,6 @@ class WorkerPool:
         """Whether a job submitted now would be run at once."""
         with self._lock:
             return self._has_room()
-
-    def is_overloaded(self) -> bool:
-        """Whether as many jobs wait as may, besides those that threads are about to take."""
-        if not self.queue.is_full or self.queue.limit is None:
-            return False
-        with self._lock:
-            return len(self.queue) - self._free() >= self.queue.limit
-
-    def _free(self) -> int:
-        """How many jobs of the queue threads are about to take."""
-        return max(self.size - self._at_work(), 0) + self._waking
 
     def _has_room(self) -> bool:
         return self._at_work() < self.size and (
@@ -214,36 +158,21 @@ class WorkerPool:
             sum(not worker.claims for worker in self._workers) > self.size
         )
 
-    def submit(self, job: Job, waiting: Worker | None = None) -> bool:
+    def submit(self, job: Job, waiting: Worker | None = None) -> None:
         """Let any of the threads run the job. Callable from any thread.
 
         :param waiting: a thread of the pool that waits for the job, or may come to. When no other is free it
             runs the job itself.
-        :returns: whether it may have to wait until a thread has done what it does now.
-        :raises RuntimeError: when there is no thread, and the system gives none.
         """
         with self._lock:
             if waiting is not None and waiting in self._waiting and not self._has_room():
                 waiting.jobs.put(job)
-                return False
-            queue = self.queue
-            queue.append((job, waiting, monotonic()))
-            if queue.limit is not None:
-                queue.look()
+                return
+            self._shared.append((job, waiting))
             self._wake_one()
-            if not self._alive:
-                queue.pop()
-                raise RuntimeError("can't start new thread: the system gives none")
-            # Most often nobody else waits for the one that wakes up.
-            return len(queue) > self._waking and len(queue) > self._free()
-
-    def withdraw(self, job: Job) -> bool:
-        """Take a job back, if no thread has taken it yet."""
-        with self._lock:
-            return self.queue.withdraw(job)
 
     def _wake_one(self) -> None:
-        if self._waking or not self.queue:
+        if self._waking or not self._shared:
             return
         claimed = None
         for worker in reversed(self._workers):
@@ -254,7 +183,8 @@ class WorkerPool:
         else:
             if len(self._workers) >= self.size and self._at_work() >= self.size:
                 return  # who has done its job takes this one
-            if len(self._workers) < self._limit_now() and self._start_one():
+            if len(self._workers) < self.limit:
+                self._start_one()
                 return
             if claimed is None:
                 return
@@ -263,41 +193,32 @@ class WorkerPool:
         worker.woken = self._waking = True
         worker.jobs.put(_nothing)
 
+    def _take(self) -> Job:
+        job, _ = self._shared.popleft()
+        # Should this job wait for something, the next one must not wait with it.
+        self._wake_one()
+        return job
+
     def _hand_over(self, worker: Worker) -> None:
         """Give a waiting thread those jobs that it may be waiting for."""
-        for job in self.queue.take_for(worker):
-            worker.jobs.put(job)
+        for entry in [entry for entry in self._shared if entry[1] is worker]:
+            self._shared.remove(entry)
+            worker.jobs.put(entry[0])
 
     def _start_one(self) -> bool:
         worker = _PoolWorker(self, f"{self.name}_{self._started}")
         try:
             worker.thread.start()
         except RuntimeError:
-            self._make_do()
+            # The system gives no more threads; those there are will get to the job.
+            if not self._workers:
+                self._shared.pop()
+                raise
             return False
         self._started += 1
-        self._alive += 1
         self._waking = True
         self._workers.append(worker)
         return True
-
-    def _make_do(self) -> None:
-        """The system gives no more threads (a container's limit on processes, ``ulimit -u``): those there
-        are get to all jobs, those that rest for their requests too."""
-        if self._refused is None:
-            logger.warning(
-                "The system gives no more than %d threads, so requests that wait share them. A limit on"
-                " processes (of a container, 'ulimit -u', systemd's TasksMax) counts threads.",
-                len(self._workers),
-            )
-        self._refused = monotonic()
-        self.limit = max(len(self._workers), 1)
-
-    def _limit_now(self) -> int:
-        """`limit`, or what it was before the system gave no more threads, once in a while."""
-        if self._refused is not None and monotonic() - self._refused > PATIENCE:
-            self.limit = self._largest_limit
-        return self.limit
 
     def stop(self, wait: bool = False) -> None:
         """End the threads once they have nothing left to do. A later job starts one that ends after it.

@@ -14,9 +14,8 @@ from queue import Empty
 from typing import Any, TypeVar, cast
 
 from .bridge import bridged, can_wait, wait
-from .callables import as_coroutine, as_raised, is_awaitable
+from .callables import as_coroutine, is_awaitable
 from .current import _inner_walk, active_walk, adopt, inner_walk
-from .fork import runs
 from .loop_thread import background_loop, is_running_loop
 from .pool import WorkerPool
 from .walk import TO_LOOP, TO_THREAD, Walk
@@ -38,10 +37,6 @@ def run_sync(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None = None) 
 
     :raises RuntimeError: on an event loop's thread, when something has to wait.
     """
-    return cast(T, _result_of(_run_sync, coroutine, pool))
-
-
-def _run_sync(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None) -> T:
     walk = Walk(_NO_CONTEXT, pool)
     walk.in_thread = True
     outer = active_walk()
@@ -58,20 +53,6 @@ def _run_sync(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None) -> T:
     finally:
         _inner_walk.reset(token)
     return _wait_for(coroutine, pool, walk)
-
-
-def _result_of(func: Callable[..., T], *args: Any) -> T:
-    """``func(*args)``, which runs a coroutine; sync code is raised what sync code has raised."""
-    try:
-        return func(*args)
-    except RuntimeError as error:
-        raised = as_raised(error)
-        if raised is error:
-            raise
-    try:
-        raise raised
-    finally:
-        del raised  # whose traceback refers to this frame
 
 
 def call_from_sync(pool: WorkerPool | None, func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -104,8 +85,8 @@ def _step_on_loop(coroutine: Coroutine[Any, Any, T], walk: Walk | None = None) -
     raise RuntimeError(
         f"{getattr(coroutine, '__qualname__', coroutine)!r} has to wait for something, but it was called by"
         " sync code on the event loop, which cannot wait. Use the asynchronous form there ('await"
-        " render_template_async(...)', 'await open_session()', 'async with app.app_context():'), or make the"
-        " function that leads here a plain 'def'."
+        " render_template_async(...)', 'async with app.app_context():'), or make the function that"
+        " leads here a plain 'def'."
     )
 
 
@@ -131,7 +112,7 @@ class Wait:
         self._outer = active_walk()
         if loop is None and self._outer is not None:
             loop = self._outer.loop
-        if loop is None or not runs(loop):
+        if loop is None or not loop.is_running():
             loop = background_loop.loop
         self.loop = loop
         self.context = copy_context()
@@ -160,7 +141,6 @@ class Wait:
             self._coroutines = (coroutine, *self._coroutines)
         self.task = self.loop.create_task(self._run(walk.run(coroutine)))
         if self._outer is not None:
-            self._outer.begin_waiting()
             self._outer.blocked_on |= {self.task}
             if self._outer.is_cancelled:
                 self.task.cancel()
@@ -211,7 +191,7 @@ class Wait:
             try:
                 job = self._worker.jobs.get(timeout=1.0 if patience is None else patience)
             except Empty:
-                if not runs(self.loop):
+                if not self.loop.is_running():
                     raise RuntimeError("The event loop stopped while a thread waited for it.") from None
                 if patience is not None:
                     return False
@@ -220,22 +200,11 @@ class Wait:
         return True
 
     def result(self) -> Any:
-        """What the coroutine returned, or raised: once, an exception would be kept through its traceback."""
+        """What the coroutine returned, or raised."""
         if self._exit is not None:
             raise self._exit
-        task, self.task = self.task, None
-        try:
-            return None if task is None else task.result()
-        except RuntimeError as error:
-            raised = as_raised(error)
-            if raised is error:
-                raise
-        finally:
-            del task
-        try:
-            raise raised
-        finally:
-            del raised
+        assert self.task is not None
+        return self.task.result()
 
 
 def _wait_for(coroutine: Coroutine[Any, Any, T], pool: WorkerPool | None, walk: Walk | None = None) -> T:

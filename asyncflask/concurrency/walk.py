@@ -38,8 +38,6 @@ TO_LOOP = object()
 _PLACES = (TO_THREAD, TO_LOOP)
 
 _ENDED, _RAISED, _ASKED = range(3)
-#: Seconds in the queue for a thread after which a client is looked out for.
-_PATIENCE = 0.1
 _NOTHING: tuple[int, Any] = (_ENDED, None)
 
 
@@ -78,31 +76,17 @@ class Walk:
     is_bridged = False
     #: What `run_in_worker` is running for this walk.
     jobs: AbstractSet[Job] = frozenset()
-    #: Told, once, when the coroutine has to wait for something on the loop, or for a thread.
+    #: Told, once, when the coroutine has to wait for something on the loop.
     on_wait: Waiting | None = None
-    #: The task that it runs in, once it has been in a thread.
-    task: asyncio.Task[Any] | None = None
-    #: Whether it is given up when it is cancelled before a thread has taken it.
-    gives_up = False
     #: What is to be done when the response has been sent.
     afterwards: Sequence[Callable[[], None]] = ()
     #: Whether it has been cancelled while it was in its thread.
     is_cancelled = False
-    #: Whether no user function is left to be called but those that the response brings along.
-    is_torn_down = False
-    #: Whether something was thrown into it while it waited: it has been cancelled, in most cases.
-    was_interrupted = False
-    #: Whether nobody waits for its thread any more, see `given_up`.
-    is_given_up = False
     #: Whether its end has been reached.
     is_over = False
-    #: Whether that was in its thread: the loop hears of it later.
-    has_ended_in_thread = False
     _is_abandoned = False
     #: Tasks that a sync callable of this walk is waiting for.
     blocked_on: AbstractSet[asyncio.Task[Any]] = frozenset()
-    # What it waits for on the loop, or has waited for last.
-    _asked: Any = None
     _claimed = False
     _thread: int | None = None
     _job_ended: Completion | None = None
@@ -211,10 +195,6 @@ class Walk:
     def go_on(self, asked: object) -> Generator[Any, None, Any]:
         """The steps after the first one."""
         try:
-            if self.in_thread:  # begun by a thread that waits for it, see `lending`
-                self.in_thread = False
-                self.claim_worker()
-                yield TO_LOOP
             if self.is_served and self.server_context is None:
                 self.server_context = copy_context()
             if self.loop is None:
@@ -226,9 +206,8 @@ class Walk:
 
     def _end(self) -> None:
         self.is_over = True
-        self.task = None  # which refers to the coroutine, and that to the walk
         del self._context
-        if self._claimed and not self.is_given_up:
+        if self._claimed:
             self._claimed = False
             cast(Worker, self.worker).release()
 
@@ -244,8 +223,8 @@ class Walk:
                     return outcome
             elif asked is not TO_LOOP:
                 if self.on_wait is not None:
-                    self.begin_waiting()
-                self._asked = asked
+                    waiting, self.on_wait = self.on_wait, None
+                    waiting.begin_waiting(self)
                 try:
                     yield asked  # a future that user code waits for: the task's business
                 except GeneratorExit as closed:
@@ -253,8 +232,6 @@ class Walk:
                     raise
                 except BaseException as interruption:
                     error = interruption
-                    self.was_interrupted = True
-                self._asked = None
             try:
                 if error is None:
                     asked = step(send, None)
@@ -267,24 +244,16 @@ class Walk:
     def _step_in_thread(self) -> Generator[Any, None, tuple[tuple[int, Any], BaseException | None]]:
         self.in_thread = True
         self._thread_steps = Completion(self.loop)
-        if self.task is None and self.is_served:
-            self.task = asyncio.current_task(self.loop)
-        patience: asyncio.TimerHandle | None = None
         try:
             if self.worker is not None:
                 self.worker.submit(self._work)
-            elif cast(WorkerPool, self._pool).submit(self._work) and self.on_wait is not None:
-                patience = self.loop.call_later(_PATIENCE, self._wait_for_thread)
+            else:
+                cast(WorkerPool, self._pool).submit(self._work)
         except RuntimeError as no_thread:
             self.in_thread = False
             return (_ASKED, TO_LOOP), no_thread
-        cancelled = yield from self._thread_steps.wait(self._interrupt)
-        if patience is not None:
-            patience.cancel()
-        if self.is_given_up:
-            raise asyncio.CancelledError("The server has ended.")
+        cancelled = yield from self._thread_steps.wait(self.cancel_blocked)
         self.in_thread = False
-        self.was_interrupted |= cancelled is not None
         kind, value = outcome = self._outcome
         if kind is _RAISED:
             self._outcome = _NOTHING  # or the exception would hold itself through its traceback
@@ -298,40 +267,6 @@ class Walk:
             return outcome, RuntimeError("Something was awaited in a worker thread.")
         return outcome, cancelled
 
-    def begin_waiting(self) -> None:
-        """Tell who wants to know that something is waited for."""
-        if self.on_wait is not None:
-            waiting, self.on_wait = self.on_wait, None
-            waiting.begin_waiting(self)
-
-    def _wait_for_thread(self) -> None:
-        if self.worker is None:  # none has taken it so far
-            self.begin_waiting()
-
-    def _interrupt(self) -> None:
-        """It is cancelled while it is in its thread, or waits for one."""
-        if self.gives_up and cast(WorkerPool, self._pool).withdraw(self._work):
-            self._outcome = (_ASKED, TO_LOOP)
-            self._thread_steps.set()
-        else:
-            self.cancel_blocked()
-
-    def cancel(self) -> None:
-        """Cancel what it waits for now, if anything: as `asyncio.Task.cancel` does, but without its task."""
-        if self.in_thread:
-            self._thread_steps.cancel()
-        elif self._asked is not None:
-            self._asked.cancel()
-
-    def give_up(self) -> None:
-        """Wait no longer for the thread, nor for what `run_in_worker` runs in others."""
-        self.is_given_up = True
-        if self.in_thread:
-            self._thread_steps.set()
-        elif self._job_ended is not None:
-            self.jobs = frozenset()
-            self._job_ended.set()
-
     def claim_worker(self) -> None:
         """Make the calling thread the one that this walk comes back to, before it can take another job."""
         if not self._claimed:
@@ -340,13 +275,6 @@ class Walk:
             assert worker is not None
             self.worker = worker
             worker.claim()
-
-    def release_worker(self) -> None:
-        """Go on in any thread from now on."""
-        if self._claimed:
-            self._claimed = False
-            cast(Worker, self.worker).release()
-            self.worker = None
 
     def cancel_blocked(self) -> None:
         self.is_cancelled = True
@@ -360,7 +288,6 @@ class Walk:
             asked = self._context.run(self._coroutine.send, None)
         except StopIteration as end:
             self._outcome = (_ENDED, end.value)
-            self.has_ended_in_thread = True
         except BaseException as error:
             self._outcome = (_RAISED, error)
         else:

@@ -7,8 +7,6 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..hosts import is_host
-
 # What proxies and tunnels add. Behind one every client has the address of this machine.
 _PROXY_HEADERS = {
     b"cf-connecting-ip",
@@ -52,11 +50,11 @@ def is_of_the_page(scope: Mapping[str, Any]) -> bool:
 
 
 def _is_this_machine(host: str) -> bool:
-    if not is_host(host):
-        return False
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
+        return False
+    if "@" in host:
         return False
     name = name.rstrip(".")
     return name == "localhost" or name.endswith(".localhost") or _is_loopback(name)

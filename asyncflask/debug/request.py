@@ -68,7 +68,7 @@ def sections(
             table = [Value("", f"This cannot be shown: {type(error).__name__}.")]
         if table:
             found.append(Section(title, table, is_open))
-    if ctx is not None and not is_parsed and ctx.request._has_something_to_close():
+    if ctx is not None and not is_parsed and ctx.request.has_something_to_close():
         ctx.request.close()  # the files of a form that only this has looked at
     return found
 

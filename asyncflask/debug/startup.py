@@ -16,7 +16,6 @@ from tempfile import TemporaryFile
 
 import click
 
-from ..mistakes.unhandled import explain
 from ..typing import Receive, Scope, Send
 from .negotiation import form_for, send_document
 from .pin import SEED, new_seed
@@ -149,7 +148,6 @@ def report(error: BaseException) -> None:
         return
     if isinstance(error, click.ClickException) and error.__context__ is not None:
         error = error.__context__  # it is what the message for the terminal was made of
-    explain(error)
     number, _file_number = _file_number, None
     with suppress(OSError), open(number, "wb") as file:
         file.write(json.dumps(asdict(failure(error))).encode())

@@ -193,6 +193,6 @@ def describe(place: Place, seconds: float, has_ended: bool) -> str:
         lines.append(f"    {place.code}")
     lines.append(
         "Nothing else could run meanwhile. Await something that does not block, or run it in a thread: a view"
-        " that is 'def' is. 'asyncflask check' finds calls that block."
+        " that is 'def' is."
     )
     return "\n".join(lines)

@@ -6,8 +6,6 @@ differs nevertheless is said in the docstrings of the two classes, and in docs/p
 
 from __future__ import annotations
 
-import marshal
-import re
 from collections.abc import Iterable
 from importlib import import_module
 from json.encoder import encode_basestring_ascii
@@ -21,10 +19,6 @@ if TYPE_CHECKING:
 _SCALARS = frozenset((str, int, bool, type(None)))
 #: What `json` writes without asking `default`, subclasses included.
 _KNOWN = (str, int, float, dict, list, tuple)
-
-#: A float as `marshal` writes it, noted for later or not, with the exponent of NaN and infinity (IEEE 754).
-#: Two, since each begins with a byte that is looked for quickly.
-_NAN = tuple(re.compile(kind + rb".{6}[\xf0-\xff][\x7f\xff]", re.DOTALL) for kind in (b"g", b"\xe7"))
 
 #: Makes every digit a zero.
 _ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
@@ -68,20 +62,6 @@ def _is_finite(values: Iterable[Any], strict: bool) -> bool:
         elif strict:
             return False
     return True
-
-
-def _has_no_nan(value: Any) -> bool:
-    """Whether there is neither NaN nor infinity, as `_is_finite` tells in ten times the time.
-
-    `marshal` writes a float as a letter and eight bytes. Elsewhere, text or integers, such bytes are rare.
-    """
-    try:
-        data = marshal.dumps(value)
-    except ValueError:  # of another type than its own, or nested deep
-        return _is_finite((value,), False)
-    if b"\x7f" not in data and b"\xff" not in data:  # the first bits of the exponent
-        return True
-    return not any(pattern.search(data) for pattern in _NAN) or _is_finite((value,), False)
 
 
 def _to_orjson(o: Any) -> Any:
@@ -131,32 +111,18 @@ class OrjsonProvider(DefaultJSONProvider):
         self._options |= orjson.OPT_PASSTHROUGH_SUBCLASS
         self._sorted: int = self._options | orjson.OPT_SORT_KEYS
 
-        self._newline: int = orjson.OPT_APPEND_NEWLINE
-
     def dumps_compact(self, obj: Any) -> str:
         """`dumps` without spaces."""
-        data = self._dumped(obj)
-        return super().dumps_compact(obj) if data is None else _to_text(data, self.ensure_ascii)
-
-    def _dumped(self, obj: Any, options: int = 0) -> bytes | None:
-        """What orjson makes of a value, None where that is not what `json` would make of it."""
-        options |= self._sorted if self.sort_keys else self._options
         try:
             # orjson would not ask another `default` about UUIDs and enums.
             if self.default is _default or _is_finite((obj,), True):
-                data: bytes = self._dumps(obj, _to_orjson, options)
+                data: bytes = self._dumps(obj, _to_orjson, self._sorted if self.sort_keys else self._options)
                 # It writes NaN as null.
-                if b"null" not in data or _has_no_nan(obj):
-                    return data
+                if b"null" not in data or _is_finite((obj,), False):
+                    return _to_text(data, self.ensure_ascii)
         except Exception:
             pass  # json may know better, or says what is wrong
-        return None
-
-    def _write(self, obj: Any) -> bytes | None:
-        data = self._dumped(obj, self._newline)
-        if data is None or not self.ensure_ascii or (data.isascii() and b"\x7f" not in data):
-            return data
-        return _escaped(data[:-1].decode()).encode() + b"\n"
+        return super().dumps_compact(obj)
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         """Deserialize JSON.

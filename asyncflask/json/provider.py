@@ -10,7 +10,6 @@ from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 from json import encoder as _stdlib
-from types import CoroutineType
 from typing import IO, TYPE_CHECKING, Any, AnyStr, TypeGuard, cast
 
 from werkzeug.http import http_date
@@ -102,17 +101,7 @@ def _default(o: Any) -> Any:
         return dataclasses.asdict(o)  # type: ignore[arg-type]
     if hasattr(o, "__html__"):
         return str(o.__html__())
-    raise TypeError(f"Object of type {type(o).__name__} is not JSON serializable{_remedy(o)}")
-
-
-def _remedy(o: Any) -> str:
-    if isinstance(o, CoroutineType):
-        from ..mistakes.awaiting import forgotten  # errors
-
-        return f": {forgotten(o)}"
-    if hasattr(o, "model_dump"):  # a model of pydantic
-        return ": return what 'model_dump(mode=\"json\")' gives."
-    return ""
+    raise TypeError(f"Object of type {type(o).__name__} is not JSON serializable")
 
 
 @lru_cache(8)
@@ -195,8 +184,6 @@ class DefaultJSONProvider(JSONProvider):
             changed()
         super().__setattr__(name, value)
 
-    #: Makes the body of a response straight from a value, None where it cannot.
-    _write: Callable[[Any], bytes | None] | None = None
     # The settings that an encoder was made with, and the encoder: for json's usual separators, and compact.
     _usual_encoder: tuple[tuple[Any, ...], _Encoder] | None = None
     _compact_encoder: tuple[tuple[Any, ...], _Encoder] | None = None
@@ -264,7 +251,7 @@ class DefaultJSONProvider(JSONProvider):
 
     def response_of(self, obj: Any) -> Response:
         """The response with one value."""
-        response: Response = self._app.response_class._of(
+        response: Response = self._app.response_class.of(
             self.response_body(obj), _content_type(self.mimetype)
         )
         return response
@@ -274,8 +261,6 @@ class DefaultJSONProvider(JSONProvider):
         if self.compact is False or (self.compact is None and self._app.config["DEBUG"]):
             text = self.dumps(obj, indent=2)
         elif type(self).dumps is DefaultJSONProvider.dumps and not self._is_patched:
-            if self._write is not None and (body := self._write(obj)) is not None:
-                return body
             text = self.dumps_compact(obj)
         else:
             text = self.dumps(obj, **_COMPACT)

@@ -27,9 +27,7 @@ from .layer import Layer, Middleware, Route, may_wait_in_sync_code
 from .overridden import OverriddenDispatch
 from .sessions import SessionMiddleware
 from .signals import RequestFinishedMiddleware
-from .start_response import StartResponseMiddleware
 from .teardown import Teardown
-from .telemetry import SpanMiddleware
 from .view import view_of
 from .websocket_layers import (
     AfterWebsocketMiddleware,
@@ -40,8 +38,6 @@ from .websocket_layers import (
 
 #: From the outside in.
 LAYERS: tuple[type[Middleware], ...] = (
-    SpanMiddleware,  # the name of the span, where there is one
-    StartResponseMiddleware,  # WSGI middleware is told of the response
     UnhandledErrorMiddleware,  # what nobody has handled becomes a 500
     OverriddenDispatch,  # the application's own `full_dispatch_request`
     RequestFinishedMiddleware,  # the signal
@@ -55,8 +51,6 @@ LAYERS: tuple[type[Middleware], ...] = (
 
 #: The same for websockets.
 WEBSOCKET_LAYERS: tuple[type[Middleware], ...] = (
-    SpanMiddleware,
-    StartResponseMiddleware,  # WSGI middleware is told of the response
     UnhandledWebsocketErrorMiddleware,  # what nobody has handled refuses or closes it
     SessionMiddleware,
     AfterWebsocketMiddleware,  # a response that refuses it, and `after_websocket`
@@ -99,7 +93,7 @@ class Stack(Route):
         if "before_first_request_funcs" in self.flask._legacy and not self.is_websocket:
             from ..legacy import FirstRequestMiddleware  # few have any
 
-            layers = (*layers[:2], FirstRequestMiddleware, *layers[2:])
+            layers = (layers[0], FirstRequestMiddleware, *layers[1:])
         self.processors = []
         for cls in reversed(layers):
             layer = cls.around(app, self)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import Any, Protocol
+from typing import Any
 
-from ..body import AHEAD_SIZE
+from ..body import AHEAD_SIZE, Body
 from ..concurrency import Walk, is_async
 from ..globals import _cv_app
 from ..typing import Message, Receive, Scope, Send
@@ -36,7 +36,7 @@ async def receive_rest(request: Any, walk: Walk, waiting: Any = None) -> None:
 
     :param waiting: a coroutine that waits for it, closed when that fails.
     """
-    if not request.has_body or request._streams_body or request._passes_body_on:
+    if not request.has_body or request.streams_body or request.passes_body_on:
         return
     body = request.body
     if body.complete:
@@ -57,27 +57,16 @@ DRAINED_SIZE, DRAINED_SECONDS = 512 * 1024, 0.5
 
 def unread(request: Any, send: Send) -> Send:
     """The `send` for a request as its body is now."""
-    if request._passes_body_on or request.scope.get("http_version", "1.1")[0] != "1":
+    if request.passes_body_on or request.scope.get("http_version", "1.1")[0] != "1":
         return send
-    if "asyncflask.wsgi" in request.scope:
-        return send  # the affair of the server, or of the layer around the middleware
     return UnreadBody(request.body, send)
-
-
-class Unread(Protocol):
-    """A body that may not have arrived."""
-
-    @property
-    def complete(self) -> bool: ...
-    def is_small(self) -> bool: ...
-    async def drain(self, size: int, seconds: float) -> None: ...
 
 
 class UnreadBody:
     """The `send` for a request whose body has not arrived. If it has not been received by the time of the
     response, that says that the connection is closed after it (RFC 9112 section 9.3)."""
 
-    def __init__(self, body: Unread, send: Send) -> None:
+    def __init__(self, body: Body, send: Send) -> None:
         self._body = body
         self._send = send
         self._is_left = False

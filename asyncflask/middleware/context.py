@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError, timeout
+from asyncio import CancelledError
 from contextlib import suppress
 from contextvars import Token, copy_context
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.exceptions import ClientDisconnected, InternalServerError, RequestTimeout
+from werkzeug.exceptions import ClientDisconnected, RequestTimeout
 
-from ..concurrency import ServedWalk, Walk, _inner_walk, as_raised, nest, outside
+from ..concurrency import ServedWalk, Walk, _inner_walk, leave_inner_walk, lent_worker, outside
 from ..ctx import ServedContext
-from ..disconnect import Connection, end_watch, until_disconnect
-from ..flask_api import is_next
+from ..disconnect import end_watch, until_disconnect
 from ..globals import _cv_app
 from ..signals import appcontext_pushed
 from ..typing import Receive, Scope, Send
 from ..wrappers import Response
-from ..wrappers.files import read_small
 from .body import unread
 from .finalize import process_further
 from .layer import SENT, may_wait_in_sync_code
-from .overload import is_refused, refusal
 from .router import Router
 from .signals import emit
 from .websocket import WebsocketMiddleware
@@ -57,7 +54,8 @@ class ContextMiddleware:
         if _cv_app.get(None) is None and _inner_walk.get() is None:
             walk._context = copy_context()
         else:
-            nest(walk)
+            walk._context = leave_inner_walk()
+            walk.worker = lent_worker()
         ctx = ServedContext()
         ctx.app = flask
         ctx._walk = walk
@@ -66,29 +64,16 @@ class ContextMiddleware:
         request._app = flask
         ctx._route = self.app.match(request)
         try:
-            if walk._pool.queue.is_full and is_refused(ctx._route, walk._pool):
-                await refusal(walk._pool)(scope, receive, unread(request, send) if request.has_body else send)
-                return
             try:
                 asked = walk.begin(self.answer(ctx, scope, receive, send))
             except StopIteration as end:  # nothing in it had to wait
                 response = end.value
             else:
-                under_way = flask.under_way
-                under_way.walks[walk] = scope
-                try:
-                    response = await walk.go_on(asked)
-                except CancelledError:
-                    if not under_way.is_ending:
-                        raise
-                    await _answer_late(send)
-                    return
-                finally:
-                    del under_way.walks[walk]
+                response = await walk.go_on(asked)
             if response is not None:
                 if request.has_body and not request.body.complete:
                     send = unread(request, send)
-                messages = response._messages(scope)
+                messages = response.messages(scope)
                 if messages is None:
                     await response(scope, receive, send)
                 else:
@@ -96,12 +81,8 @@ class ContextMiddleware:
                     await send(messages[1])
         finally:
             if walk.afterwards:
-                call = scope.get("asyncflask.wsgi")
-                if call is not None:
-                    call.afterwards.add(walk.afterwards)
-                else:
-                    for start in walk.afterwards:
-                        start()
+                for start in walk.afterwards:
+                    start()
 
     async def answer(self, ctx: ServedContext, scope: Scope, receive: Receive, send: Send) -> Response | None:
         """Everything up to the response that is to be sent.
@@ -112,7 +93,7 @@ class ContextMiddleware:
         # The router has found most routes already; it finds the others inside of the context.
         layers = self.app if route is None else route.handle
         if request.has_body:
-            body = request._open_body()
+            body = request.open_body()
             if route is not None and route.receives_ahead and body.is_small():
                 # Nothing has been set in the context yet that the server could leave to the next request.
                 try:
@@ -129,8 +110,7 @@ class ContextMiddleware:
         if is_tested:
             # A server's context is nobody's; the test client's is the test's own, and its `g` is to be seen.
             outer = _cv_app.get(None)
-            if outer is not None and outer.app is self.flask and not is_next(self.flask):
-                ctx._shared = outer.app_ctx
+            ctx._shared = None if outer is None or outer.app is not self.flask else outer.app_ctx
         token = _cv_app.set(ctx)
         error: BaseException | None = None
         response: Any = SENT
@@ -149,22 +129,20 @@ class ContextMiddleware:
                 and route.ends_at_once
                 and not walk.jobs
                 and not is_tested
-                and not (request.has_body and request._has_something_to_close())
+                and not (request.has_body and request.has_something_to_close())
             ):
                 return response  # type: ignore[no-any-return]
             if response is not SENT:
                 if ctx._outdated is not None:
                     response = await process_further(ctx, response)
                 if response._has_own_headers:
-                    response._prepare(scope)  # it may use the request, which it is sent without
-                if response.direct_passthrough:
-                    await read_small(response, walk, scope)
+                    response.prepare(scope)  # it may use the request, which it is sent without
                 # A sync callable that a timeout has left behind does not hold back an answer either.
                 if walk.jobs or (ctx._is_streamed and not response.is_sequence):
                     sent, response = response, SENT
-                    ctx._error = await self._send(ctx, sent, scope, receive, send)
+                    await self._send(ctx, sent, scope, receive, send)
         except BaseException as raised:
-            error = as_raised(raised)
+            error = raised
             walk.on_wait = None
             try:
                 await end_watch(ctx)
@@ -195,7 +173,7 @@ class ContextMiddleware:
             if error is not None and failed is not error:
                 failed.__context__ = error
             is_complete = error is None and response is SENT
-            if not (is_complete and _is_logged_only(self.flask, scope, failed, _AFTERWARDS)):
+            if not (is_complete and _is_logged_only(self.flask, scope, failed)):
                 raise
         if ctx._lost and (
             not isinstance(error, Exception) or isinstance(error, ClientDisconnected | OSError)
@@ -212,7 +190,6 @@ class ContextMiddleware:
             return response  # type: ignore[no-any-return]
         _cv_app.reset(token)
         _inner_walk.set(walk)
-        walk.is_torn_down = True
         is_complete = False
         try:
             await self._send(ctx, response, scope, receive, send)
@@ -224,7 +201,7 @@ class ContextMiddleware:
             try:
                 await response.aclose()
             except Exception as failed:
-                if not (is_complete and _is_logged_only(self.flask, scope, failed, _AFTERWARDS)):
+                if not (is_complete and _is_logged_only(self.flask, scope, failed)):
                     raise
         return None
 
@@ -247,7 +224,7 @@ class ContextMiddleware:
             if (
                 sent is not None
                 or ctx._walk.jobs
-                or (request._opened_body is not None and request._has_something_to_close())
+                or (request._opened_body is not None and request.has_something_to_close())
                 or ctx._route is None
                 or ctx._route.teardown.is_needed
             ):
@@ -262,56 +239,15 @@ class ContextMiddleware:
 
     async def _send(
         self, ctx: ServedContext, response: Response, scope: Scope, receive: Receive, send: Send
-    ) -> Exception | None:
-        """Send a response that takes time, for as long as its client is there.
-
-        :returns: what a stream has raised before there was anything to send. That has been answered with a
-            plain 500, as servers around Flask do.
-        """
-        walk = ctx._walk
-        await walk.to_loop()
+    ) -> None:
+        """Send a response that takes time, for as long as its client is there."""
+        await ctx._walk.to_loop()
         async with until_disconnect(ctx, receive, send) as connection:
-            try:
-                if _is_endless(response):
-                    await self._send_events(connection, response, scope)
-                else:
-                    await response(scope, connection.receive, connection.send)
-            except Exception as error:
-                if (
-                    connection.has_begun
-                    or connection.lost
-                    or self.flask.debug  # which has a page for it
-                    or not _is_logged_only(self.flask, scope, error, _BEFORE)
-                ):
-                    raise
-                await walk.to_loop()
-                plain = Response(InternalServerError().get_body(), 500)
-                await plain(scope, connection.receive, connection.send)
-                return as_raised(error)
-        return None
-
-    async def _send_events(self, connection: Connection, response: Response, scope: Scope) -> None:
-        """Send a stream that would go on for ever, until the server ends."""
-        endless = self.flask.under_way.endless
-        endless.add(connection)
-        try:
             await response(scope, connection.receive, connection.send)
-        except CancelledError:
-            if not connection.has_ended:
-                raise
-            with suppress(TimeoutError):  # a client that does not read
-                async with timeout(1):
-                    await connection.send({"type": "http.response.body", "body": b""})
-        finally:
-            endless.discard(connection)
 
 
-_BEFORE, _AFTERWARDS = "before its response began", "after the response was sent"
-
-
-def _is_logged_only(app: Application, scope: Scope, error: BaseException, when: str) -> bool:
-    """Log what was raised when it is too late, or too early, for an error handler, unless a test wants to see
-    it.
+def _is_logged_only(app: Application, scope: Scope, error: BaseException) -> bool:
+    """Log what a function raised when the response was complete, unless a test wants to see it.
 
     A server that is told of an exception closes the connection, on which the next request may be already.
     """
@@ -320,30 +256,11 @@ def _is_logged_only(app: Application, scope: Scope, error: BaseException, when: 
         or "asyncflask.client" in scope
         or app.testing
         or app.config["PROPAGATE_EXCEPTIONS"]
-        or (when is _BEFORE and "asyncflask.wsgi" in scope)  # WSGI middleware, and servers, want to see it
     ):
         return False
     place = f"{scope['path']} [{scope['method']}]"
-    app.logger.error(f"Exception on {place}, {when}", exc_info=as_raised(error))
+    app.logger.error(f"Exception on {place}, after the response was sent", exc_info=error)
     return True
-
-
-def _is_endless(response: Response) -> bool:
-    """Whether a response is a stream of events, whose client connects again when it ends."""
-    return not response.is_sequence and response.mimetype == "text/event-stream"
-
-
-async def _answer_late(send: Send) -> None:
-    """Answer a request that was cancelled since the server ends. One whose response has begun is left
-    incomplete, which its client notices."""
-    start = {
-        "type": "http.response.start",
-        "status": 503,
-        "headers": [(b"content-length", b"0"), (b"retry-after", b"1"), (b"connection", b"close")],
-    }
-    with suppress(OSError, RuntimeError):  # which says that it has begun
-        await send(start)
-        await send({"type": "http.response.body", "body": b""})
 
 
 async def _answer_nobody(walk: Walk, send: Send) -> None:

@@ -22,7 +22,6 @@ from ..debug.pin import Pin, process_pin
 from ..debug.report import Report
 from ..debug.startup import report as report_startup_failure
 from ..debug.watching import watched
-from ..mistakes.setup import check_rules
 from ..serving.terminal import say
 
 if TYPE_CHECKING:
@@ -177,7 +176,6 @@ def debug_layer(flask: Application, layers: ASGIApp) -> DebugMiddleware:
     layer: DebugMiddleware | None = flask._debug_layer
     if layer is None or layer.app is not layers:
         layer = flask._debug_layer = DebugMiddleware(layers, flask)
-        check_rules(flask)
     return layer
 
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.exceptions import HTTPException as StarletteHTTPException
-from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequestKeyError, HTTPException, InternalServerError, default_exceptions
 from werkzeug.routing import RoutingException
 
 from .. import observed
-from ..concurrency import _inner_walk, as_raised, current_walk, is_async
+from ..concurrency import _inner_walk, current_walk, is_async
 from ..globals import _cv_app
 from ..observed import ErrorHandlers
 from ..signals import got_request_exception
 from ..typing import Receive, Scope, Send
-from ..wrappers.headers import check_values, is_sendable
 from .finalize import finalize_request
-from .groups import leading
-from .layer import SENT, Layer, Route, overridden
+from .layer import Layer, Route, overridden
 from .signals import emit
 
 if TYPE_CHECKING:
@@ -41,12 +38,8 @@ class UnhandledErrorMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         try:
-            response = await self.app(scope, receive, send)
-            if response._content_type is None and response is not SENT:
-                check_values(_items(response))
-            return response
+            return await self.app(scope, receive, send)
         except Exception as error:
-            error = as_raised(error)
             ctx: Any = _cv_app.get()
             if ctx._has_started:
                 raise  # there is an answer already
@@ -54,7 +47,7 @@ class UnhandledErrorMiddleware:
                 ctx._error = error
             if self.replaced is not None:
                 return await current_walk().call(self.replaced, error)
-            return _sendable(self.flask, await answer_unhandled(ctx, error))
+            return await answer_unhandled(ctx, error)
 
 
 class ErrorHandlerMiddleware:
@@ -76,7 +69,6 @@ class ErrorHandlerMiddleware:
         try:
             return await self.app(scope, receive, send)
         except Exception as error:
-            error = as_raised(error)
             handler = self._found.get(type(error)) or self._find(error)
             ctx: Any = _cv_app.get()
             if handler is None or ctx._route is not self.route or self.route.made_for is not observed.setup:
@@ -134,48 +126,17 @@ async def answer_unhandled(ctx: Any, error: Exception) -> Any:
     return await finalize_request(ctx, value, from_error_handler=True)
 
 
-def _items(response: Any) -> list[tuple[str, str]]:
-    if not isinstance(response.headers, Headers):
-        response.headers = Headers(response.headers)  # somebody has put a dict there
-    items: list[tuple[str, str]] = response.headers._list
-    return items
-
-
-def _sendable(app: Application, response: Any) -> Any:
-    """An error page is sent without the headers that could not be."""
-    for name, value in list(_items(response)):
-        if not is_sendable(name, value):
-            app.logger.error("The header %r of an error page is left out: %r cannot be sent", name, value)
-            response.headers.remove(name)
-    return response
-
-
 def answer_error(app: Application, error: Exception) -> Awaitable[Any]:
     """`handle_user_exception`, or what the application has in its place."""
     replaced = overridden(app, "handle_user_exception")
     return handle_user_exception(app, error) if replaced is None else current_walk().call(replaced, error)
 
 
-def handle_user_exception(app: Application, error: Exception) -> Coroutine[Any, Any, Any]:
+async def handle_user_exception(app: Application, error: Exception) -> Any:
     """What a handler returned for the exception, or the exception itself if it is an HTTP one.
-
-    For a group of exceptions it is what `groups.leading` finds in it that counts.
 
     :raises: the exception, when nobody takes it.
     """
-    return _handle_group(app, error) if isinstance(error, ExceptionGroup) else _handle_single(app, error)
-
-
-async def _handle_group(app: Application, group: ExceptionGroup[Exception]) -> Any:
-    leader: Exception
-    try:
-        with leading(app, group, _cv_app.get().request.blueprints) as leader:
-            return await _handle_single(app, leader)
-    finally:
-        del group, leader  # whose tracebacks may refer to this frame
-
-
-async def _handle_single(app: Application, error: Exception) -> Any:
     if isinstance(error, HTTPException):
         if isinstance(error, BadRequestKeyError) and (app.debug or app.config["TRAP_BAD_REQUEST_ERRORS"]):
             error.show_exception = True
@@ -186,7 +147,7 @@ async def _handle_single(app: Application, error: Exception) -> Any:
     if handler is not None:
         return await _handled(handler, error)
     if isinstance(error, StarletteHTTPException):
-        return await _handle_single(app, _from_starlette(error))
+        return await handle_user_exception(app, _from_starlette(error))
     try:
         raise error
     finally:
@@ -243,9 +204,6 @@ async def handle_exception(app: Application, error: Exception) -> Any:
     :raises: the exception, when exceptions are propagated: in debug mode, in tests, or with
         ``PROPAGATE_EXCEPTIONS``.
     """
-    from ..mistakes.unhandled import explain  # errors
-
-    explain(error)
     if got_request_exception.receivers:
         await emit(got_request_exception, app, exception=error)
     propagate = app.config["PROPAGATE_EXCEPTIONS"]
@@ -253,7 +211,7 @@ async def handle_exception(app: Application, error: Exception) -> Any:
         propagate = app.testing or app.debug
     if propagate:
         raise error
-    app._method("log_exception")((type(error), error, error.__traceback__))
+    app.log_exception((type(error), error, error.__traceback__))
     server_error = InternalServerError(original_exception=error)
     handler = app._find_error_handler(server_error, _cv_app.get().request.blueprints)
     if handler is not None:

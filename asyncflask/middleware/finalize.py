@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from ..concurrency import as_raised, current_walk
+from ..concurrency import current_walk
 
 if TYPE_CHECKING:
     from ..protocols import Application
@@ -45,10 +45,8 @@ async def finalize_request(ctx: Any, value: Any, from_error_handler: bool = Fals
     response = await make_response(ctx.app, value)
     try:
         response = await process(ctx, response)
-    except Exception as error:
+    except Exception:
         if not from_error_handler:
             raise
-        ctx.app.logger.error(
-            "Request finalizing failed with an error while handling an error", exc_info=as_raised(error)
-        )
+        ctx.app.logger.exception("Request finalizing failed with an error while handling an error")
     return response

@@ -76,7 +76,7 @@ class _Sender:
             if self._is_replaced:
                 await self._send_whole(response)
                 return
-            message = {**message, "status": response.status_code, "headers": response._asgi_headers()}
+            message = {**message, "status": response.status_code, "headers": response.asgi_headers()}
         await outside(partial(self._send, message))
         self._sent += 1
         if self._sent % 16 == 0:

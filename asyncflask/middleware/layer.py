@@ -9,7 +9,6 @@ from .. import observed
 from ..concurrency import is_async
 from ..helpers import _split_blueprint_path
 from ..observed import is_observed
-from ..routing import RuleRoute
 from ..signals import before_render_template, message_flashed, template_rendered
 from ..typing import Receive, Scope, Send
 
@@ -65,8 +64,6 @@ class Route:
         self.made_for: object = observed.setup
         #: The rule in the form of Starlette's routes.
         self.starlette_route = getattr(rule, "route", None)
-        if isinstance(self.starlette_route, RuleRoute):
-            self.starlette_route.views = flask.view_functions
         #: Whether the view takes the body while it arrives.
         self.streams_body = leads_on and getattr(rule, "stream", False)
         #: Whether the body is for an application that is mounted.
@@ -120,9 +117,6 @@ class Route:
 
 def may_wait_in_sync_code(flask: Application) -> bool:
     """Whether sync functions such as `render_template` call async ones that the user has registered."""
-    environment = flask.__dict__.get("jinja_env")
-    if flask.jinja_options.get("enable_async") or getattr(environment, "may_wait", False):
-        return True
     return any(
         is_async(func)
         for functions in (

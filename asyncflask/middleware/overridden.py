@@ -50,7 +50,7 @@ class OverriddenProcessing:
 
     async def process(self, ctx: Any, response: Any) -> Any:
         """The response that the application's `process_response` makes of another."""
-        return await current_walk().call(self.flask._method("process_response"), response)
+        return await current_walk().call(self.flask.process_response, response)
 
 
 class OverriddenView:

@@ -8,8 +8,10 @@ from typing import Any
 
 from werkzeug.http import parse_list_header
 
-from ..environ import PROXY_FIXED, environ_from_scope, route_path
+from ..environ import environ_from_scope, route_path
 from ..typing import ASGIApp, Receive, Scope, Send
+
+_CHANGED_KEYS = ("REMOTE_ADDR", "wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME")
 
 # RFC 3986 section 3.1.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
@@ -114,8 +116,8 @@ class ProxyFix:
             made = environ_from_scope(fixed, None)
             fixed["asyncflask.environ"] = {
                 **environ,
-                **{key: made[key] for key in PROXY_FIXED if key in made},
-                "werkzeug.proxy_fix.orig": {key: environ.get(key) for key in PROXY_FIXED},
+                **{key: made[key] for key in _CHANGED_KEYS if key in made},
+                "werkzeug.proxy_fix.orig": {key: environ.get(key) for key in _CHANGED_KEYS},
             }
         return fixed
 

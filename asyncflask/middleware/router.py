@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.datastructures import URLPath
 from starlette.routing import BaseRoute, NoMatchFound
 from starlette.routing import Router as StarletteRouter
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, SecurityError
-from werkzeug.routing import RequestRedirect, WebsocketMismatch
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.routing import WebsocketMismatch
 
 from .. import observed
-from ..environ import route_path, use_origin_form
+from ..environ import route_path
 from ..globals import _cv_app
-from ..hosts import check_host
-from ..lifespan import unstated
 from ..routing import NOWHERE, RouteMatcher, Rule, convert
 from ..typing import Receive, Scope, Send
 from . import Stack
@@ -48,7 +44,7 @@ class Router(StarletteRouter):
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         """Run the stack of the request's route. The route of most requests was found before they began."""
         if scope["type"] == "lifespan":
-            return self.lifespan(scope, receive, send)
+            return super().__call__(scope, receive, send)
         ctx: Any = _cv_app.get()
         route: Stack | None = ctx._route
         if route is None:
@@ -58,18 +54,8 @@ class Router(StarletteRouter):
             return route.receiving(scope, receive, send)
         return route.handle(scope, receive, send)
 
-    async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the lifespan (ASGI specification, "Lifespan Protocol")."""
-        router: StarletteRouter = self
-        if "state" not in scope:
-            context = partial(unstated, self.flask, self.lifespan_context)
-            router = StarletteRouter(lifespan=cast(Any, context))
-        await StarletteRouter.lifespan(router, scope, receive, send)
-
     async def _find_first(self, scope: Scope, receive: Receive, send: Send) -> Any:
         ctx: Any = _cv_app.get()
-        if "://" in scope["path"] and use_origin_form(scope):
-            ctx.request.forget_target()
         try:
             await self._match_with_werkzeug(ctx)
         except Exception as failed:
@@ -83,14 +69,8 @@ class Router(StarletteRouter):
 
     @property
     def routes(self) -> list[BaseRoute]:
-        """The rules in the form of Starlette's routes, for those who look there; then what is mounted."""
-        routes: list[BaseRoute] = []
-        for rule in self.flask.url_map.iter_rules():
-            if isinstance(rule, Rule) and rule.mount is None:
-                route: Any = rule.route
-                route.views = self.flask.view_functions
-                routes.append(route)
-        return [*routes, *(mount.route for mount in self.flask.mounts)]
+        """The rules in the form of Starlette's routes, for middleware that looks there."""
+        return [rule.route for rule in self.flask.url_map.iter_rules() if isinstance(rule, Rule)]
 
     @routes.setter
     def routes(self, routes: list[BaseRoute]) -> None:
@@ -115,8 +95,6 @@ class Router(StarletteRouter):
             self._prepare()
         if self._asks_werkzeug:
             return None
-        if request.raw_headers.get(b"host") not in self._hosts and not self._accepts_host(request):
-            return None
         scope = request.scope
         is_below = "root_path" in scope and scope["root_path"]  # twice as fast as get()
         path: str = route_path(scope) if is_below else scope["path"]
@@ -124,12 +102,12 @@ class Router(StarletteRouter):
         if path in self._static and not websocket and (found := self._static[path].get(method)) is not None:
             pass  # the way of the rules without variables
         elif (found := self.matcher.match(path, method, websocket)) is None:
-            methods = None if websocket else self.matcher.methods_of(path)
-            if methods is None or method in methods:
-                return None
-            return self._without_rule(request, path, MethodNotAllowed([*methods]))
+            return None
         if found is NOWHERE:
-            return self._without_rule(request, path, NotFound())
+            request.routing_exception = NotFound()
+            if not self._match_mount(request, path) and not websocket:
+                return self._nowhere
+            return self._described(request, self.instead(request))
         target, texts = found
         if not texts:
             view_args = target.defaults.copy() if target.defaults else {}
@@ -141,30 +119,6 @@ class Router(StarletteRouter):
         if stack is None or stack.made_for is not self._made_for or method == "OPTIONS":
             stack = self._stack_of(target, request, path)
         return self._described(request, stack)
-
-    def _without_rule(self, request: Request, path: str, error: HTTPException) -> Stack:
-        request.routing_exception = error
-        if not self._match_mount(request, path) and request.scope["type"] == "http":
-            return self._nowhere
-        return self._described(request, self.instead(request))
-
-    def methods_of(self, request: Request) -> Iterable[str] | None:
-        """The methods that the path of a request allows; None when Werkzeug has to be asked."""
-        is_plain = not self._asks_werkzeug and request.scope["type"] == "http"
-        if not is_plain or request.raw_headers.get(b"host") not in self._hosts:
-            return None
-        return self.matcher.methods_of(route_path(request.scope))
-
-    def _accepts_host(self, request: Request) -> bool:
-        """Whether URLs can be built for the host that was asked for. For others Werkzeug has the answer."""
-        try:
-            check_host(request.headers.get("host"))
-            (self.flask.config["SERVER_NAME"] or request.host).lower().encode("idna")
-        except (SecurityError, UnicodeError):
-            return False
-        if len(self._hosts) < 200:  # a client may ask for any
-            self._hosts.add(request.raw_headers.get(b"host"))
-        return True
 
     def _described(self, request: Request, stack: Stack) -> Stack:
         """Leave in the scope what Starlette's router leaves there, for middleware that looks at the one it
@@ -179,8 +133,8 @@ class Router(StarletteRouter):
             scope["endpoint"] = stack.view
             scope["route"] = stack.starlette_route
             if stack.takes_body:
-                request._streams_body = stack.streams_body
-                request._passes_body_on = stack.passes_body_on
+                request.streams_body = stack.streams_body
+                request.passes_body_on = stack.passes_body_on
         return stack
 
     async def _match_with_werkzeug(self, ctx: Any) -> None:
@@ -195,10 +149,6 @@ class Router(StarletteRouter):
             await ctx._walk.call(ctx.match_request)
         else:
             ctx.match_request()
-        if isinstance(request.routing_exception, RequestRedirect) and not request.host:
-            # Without any host to name, the path says it all: "http:///path/" would lead to the host "path".
-            url = request.routing_exception.new_url.partition("://")[2]
-            request.routing_exception.new_url = "/" + url.lstrip("/")
         path = route_path(request.scope)
         if request.routing_exception is not None or self._is_for_mounts(request):
             self._match_mount(request, path)
@@ -264,8 +214,6 @@ class Router(StarletteRouter):
         flask = self.flask
         self._made_for = observed.setup
         self._stacks = {}
-        # Of the Host headers that have been seen, those that are fine.
-        self._hosts: set[bytes | None] = set()
         self._asks_werkzeug = (
             flask.config["TRUSTED_HOSTS"] is not None
             or flask.request_class.trusted_hosts is not None

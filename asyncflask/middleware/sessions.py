@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any
 
 from itsdangerous import BadData
 
-from ..concurrency import current_walk, is_async
-from ..concurrency.ending import Ending
+from ..concurrency import current_walk
 from ..ctx import AppContext
 from ..globals import _cv_app
-from ..sessions import SecureCookieSessionInterface, SessionError, SessionInterface
+from ..sessions import SecureCookieSessionInterface, SessionInterface
 from ..typing import Receive, Scope, Send
-from .errors import answer_error
-from .finalize import make_response
 from .layer import SENT, Layer, Route
 
 if TYPE_CHECKING:
@@ -27,42 +23,33 @@ class SessionMiddleware:
 
     The signed cookie is only read when somebody uses the session. An interface
     of the application's own may have effects, or wait for a store: it is called
-    for every request, in the thread if it is sync, unless it says that it is lazy.
+    for every request, in the thread if it is sync.
     """
 
     def __init__(self, app: Layer, route: Route) -> None:
         self.app = app
         self.flask = route.flask
-        interface = route.flask.session_interface
-        self.opens_first = not is_lazy(interface)
-        self.waits_when_used = not self.opens_first and is_async(interface.open_session)
+        self.opens_first = not is_lazy(route.flask.session_interface)
 
     @classmethod
     def around(cls, app: Layer, route: Route) -> Layer:
         if route.overridden("finalize_request") or route.overridden("process_response"):
             cls = SessionOpeningMiddleware
         flask = route.flask
-        interface = flask.session_interface
-        is_of_no_use = is_plain(interface) and (cls is SessionOpeningMiddleware or not flask.secret_key)
-        return app if is_of_no_use else cls(app, route)
+        never_saved = cls is SessionOpeningMiddleware or not flask.secret_key
+        return app if is_lazy(flask.session_interface) and never_saved else cls(app, route)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         ctx: Any = _cv_app.get()
-        try:
-            await self.begin(ctx)
-        except SessionError as error:
-            return await make_response(self.flask, await answer_error(self.flask, error))
+        if self.opens_first and ctx._session is None:
+            await self.open(ctx)
         response = await self.app(scope, receive, send)
         if response is SENT or not has_session_to_save(self.flask, ctx):
             return response
         return await self.process(ctx, response)
 
-    async def begin(self, ctx: Any) -> None:
-        """Open the session, or see to it that it can be opened when somebody asks for it."""
-        if self.waits_when_used:
-            current_walk().is_bridged = True
-        if not self.opens_first or ctx._session is not None:
-            return
+    async def open(self, ctx: Any) -> None:
+        """Open the session before anybody asks for it."""
         interface = self.flask.session_interface
         session = await current_walk().call(interface.open_session, self.flask, ctx.request)
         ctx._session = interface.make_null_session(self.flask) if session is None else session
@@ -70,10 +57,7 @@ class SessionMiddleware:
     async def process(self, ctx: Any, response: Any) -> Any:
         """The response, with what the session adds to it."""
         if response is not SENT and has_session_to_save(self.flask, ctx):
-            try:
-                await save_session(self.flask, ctx, response)
-            except SessionError as error:
-                return await make_response(self.flask, await answer_error(self.flask, error))
+            await save_session(self.flask, ctx, response)
         return response
 
 
@@ -82,7 +66,9 @@ class SessionOpeningMiddleware(SessionMiddleware):
     that calls it."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
-        await self.begin(_cv_app.get())
+        ctx: Any = _cv_app.get()
+        if ctx._session is None:
+            await self.open(ctx)
         return await self.app(scope, receive, send)
 
     async def process(self, ctx: Any, response: Any) -> Any:
@@ -91,11 +77,6 @@ class SessionOpeningMiddleware(SessionMiddleware):
 
 
 def is_lazy(interface: SessionInterface) -> bool:
-    """Whether a session is opened when it is first used."""
-    return is_plain(interface) or getattr(interface, "lazy", False)
-
-
-def is_plain(interface: SessionInterface) -> bool:
     """Whether opening and saving are the framework's own, which touch nothing but the cookie."""
     cls = type(interface)
     return cls is SecureCookieSessionInterface or (
@@ -109,8 +90,8 @@ def has_session_to_save(app: Application, ctx: AppContext) -> bool:
     if ctx._session is not None:
         return True
     interface = app.session_interface
-    if type(interface) is not SecureCookieSessionInterface and not is_plain(interface):
-        return False  # nobody used it, or opening it has failed
+    if type(interface) is not SecureCookieSessionInterface and not is_lazy(interface):
+        return False  # opening it has failed
     # Nobody used it. It may be permanent, and such a cookie is sent again with each response.
     cookies = ctx.request.raw_headers.get(b"cookie")
     return cookies is not None and app.config["SESSION_REFRESH_EACH_REQUEST"] and may_be_session(app, ctx)
@@ -118,47 +99,11 @@ def has_session_to_save(app: Application, ctx: AppContext) -> bool:
 
 def may_be_session(app: Any, ctx: AppContext) -> bool:
     """Whether the session's cookie may be among those that the client has sent."""
+    request = ctx.request
+    if len(request.raw_headers) != len(request.scope["headers"]):
+        return True  # more than one header may have cookies
     return app.session_interface.get_cookie_name(app).encode("latin-1", "replace") in (
-        ctx.request.raw_headers.get(b"cookie", b"")
-    )
-
-
-async def save_websocket_session(ctx: Any, error: BaseException | None) -> BaseException | None:
-    """Let the session interface save the session of a websocket at its end.
-
-    :param error: what has ended the websocket.
-    :returns: that, or the cancellation that has come meanwhile.
-    """
-    interface, session = ctx.app.session_interface, ctx._session
-    save = getattr(interface, "save_websocket_session", None)
-    if not saves_websockets(interface) and ctx.request.accepted and getattr(session, "modified", False):
-        _warn_of_lost_session(ctx)
-    if save is None or is_plain(interface) or session is None or interface.is_null_session(session):
-        return error
-    ending = Ending(ctx._walk, isinstance(error, CancelledError))
-    await ending.call(save, ctx.app, session)
-    for failure in ending.failures:
-        if isinstance(failure, CancelledError):
-            error = error or failure
-        else:
-            ctx.app.logger.error("The session of a websocket is not saved", exc_info=failure)
-    ending.failures.clear()
-    return error
-
-
-def saves_websockets(interface: Any) -> bool:
-    """Whether it can save a session at the end of a websocket: not where all of it is in the cookie."""
-    save = getattr(type(interface), "save_websocket_session", None)
-    return save not in (None, SessionInterface.save_websocket_session)
-
-
-def _warn_of_lost_session(ctx: Any) -> None:
-    ctx.app.logger.warning(
-        "The session was changed in the websocket %s after it was accepted, which is lost: its cookie goes"
-        " out with the handshake. Change it before 'await websocket.accept()', which the first 'receive' or"
-        " 'send' does as well, or keep sessions on the server, such as with"
-        " 'asyncflask.sessions.redis.RedisSessionInterface'.",
-        ctx.request.path,
+        request.raw_headers.get(b"cookie", b"")
     )
 
 
@@ -170,7 +115,7 @@ async def save_session(app: Application, ctx: AppContext, response: Response) ->
     session = ctx._session
     if interface.is_null_session(session):
         return
-    if is_plain(interface):
+    if is_lazy(interface):
         interface.save_session(app, session, response)
     else:
         await current_walk().call(interface.save_session, app, ctx._session, response)
@@ -183,7 +128,7 @@ def take_over_session(app: Any, ctx: AppContext, response: Response) -> None:
     :param response: the mounted application's.
     """
     interface = app.session_interface
-    if not (is_plain(interface) and isinstance(interface, SecureCookieSessionInterface)):
+    if not (is_lazy(interface) and isinstance(interface, SecureCookieSessionInterface)):
         return
     cookie = interface.cookie_in(app, response)
     serializer = interface.get_signing_serializer(app)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..concurrency import current_walk, is_async
 from ..concurrency.ending import Ending
-from ..flask_api import APP_ERRORS, CONTEXT_ERRORS, REQUEST_ERRORS, is_next
 from ..globals import _cv_app
 from ..observed import FunctionList
 from ..signals import Signal, appcontext_popped, appcontext_tearing_down, request_tearing_down
@@ -42,7 +41,6 @@ class Teardown:
             or self.of_context
             or self.replaced
             or self.replaced_of_context
-            or route.overridden("should_ignore_error")
             or any(signal.has_receivers(flask) for signal in signals)
         )
 
@@ -60,20 +58,16 @@ class Teardown:
         ending = Ending(ctx._walk, isinstance(error, CancelledError))
         if ctx._walk.jobs:
             await ending.do(ctx._walk.settled)
-            if ctx._walk.is_given_up:
-                return
         if response is not None:
             await ending.do(response.aclose)
         if self.replaced is not None:
             await ending.call(self.replaced, error)
         else:
             await self.tear_down_request(ending, error)
-        if ctx.request._has_something_to_close():
+        if ctx.request.has_something_to_close():
             await ending.call(ctx.request.close)
         if ctx._shared is None:
             await self._end_context(ctx, ending, error)
-        if ending.failures and is_next(self.flask):
-            ending.group(CONTEXT_ERRORS)
         ending.raise_first()
 
     async def _end_context(self, ctx: Any, ending: Ending, error: BaseException | None) -> None:
@@ -95,21 +89,15 @@ class Teardown:
 
     async def tear_down_request(self, ending: Ending, error: BaseException | None) -> None:
         """Call the `teardown_request` functions."""
-        before = len(ending.failures)
         for func, _ in self.of_request:
             await ending.call(func, error)
         await self._send(request_tearing_down, ending, exc=error)
-        if len(ending.failures) > before and is_next(self.flask):
-            ending.group(REQUEST_ERRORS, before)
 
     async def tear_down_context(self, ending: Ending, error: BaseException | None) -> None:
         """Call the `teardown_appcontext` functions."""
-        before = len(ending.failures)
         for func, _ in self.of_context:
             await ending.call(func, error)
         await self._send(appcontext_tearing_down, ending, exc=error)
-        if len(ending.failures) > before and is_next(self.flask):
-            ending.group(APP_ERRORS, before)
 
 
 async def do_teardown_request(route: Route, error: BaseException | None) -> None:

@@ -86,16 +86,9 @@ class LoopView:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
         ctx: Any = _cv_app.get()
-        walk = _inner_walk.get() or ctx._walk
-        await walk.to_loop()
-        arguments = ctx.request.view_args
-        value = await bridged(call(self.view, arguments)) if walk.is_bridged else self.view(**arguments)
+        await (_inner_walk.get() or ctx._walk).to_loop()
+        value = self.view(**ctx.request.view_args)
         return await value if is_awaitable(value) else value
-
-
-async def call(view: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    """A sync view as a coroutine."""
-    return view(**arguments)
 
 
 class WebsocketView:
@@ -110,16 +103,7 @@ class WebsocketView:
         await walk.to_loop()
         if self.route.view is None:
             raise KeyError(self.route.rule.endpoint)
-        flask = self.route.flask
-        if not (flask.debug or flask.testing):
-            return await self.call(walk, ctx, self.route.view)
-        from ..mistakes.never_awaited import watched  # debug mode and tests
-
-        with watched(ctx.request):
-            return await self.call(walk, ctx, self.route.view)
-
-    async def call(self, walk: Any, ctx: Any, view: Callable[..., Any]) -> Any:
-        value = view(**(ctx.request.view_args or {}))
+        value = self.route.view(**(ctx.request.view_args or {}))
         if walk.is_bridged and isinstance(value, Coroutine):
             return await bridged(value)
         return await value if is_awaitable(value) else value
@@ -142,7 +126,7 @@ class AutomaticOptions:
         self.flask = route.flask
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
-        return self.flask._method("make_default_options_response")()
+        return self.flask.make_default_options_response()
 
 
 class MissingView:

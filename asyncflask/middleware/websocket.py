@@ -16,27 +16,15 @@ from ..globals import _cv_app
 from ..signals import appcontext_pushed
 from ..typing import Message, Receive, Scope, Send
 from ..websocket import Websocket, WebsocketConnection, WebsocketDisconnect
-from .layer import SENT, may_wait_in_sync_code
-from .origins import forbidden, is_foreign
-from .overload import is_refused, refusal
+from .layer import SENT
 from .router import Router
-from .sessions import save_session, save_websocket_session, saves_websockets
+from .sessions import save_session
 from .signals import emit
 from .websocket_layers import NORMAL, POLICY_VIOLATION
 
 if TYPE_CHECKING:
     from ..protocols import Application
     from ..wrappers import Response
-
-
-class WebsocketWalk(Walk):
-    """The walk of a websocket. Who waits for a thread waits, too: sync hooks may wait for a coroutine."""
-
-    def _step_in_thread(self) -> Any:
-        if self.on_wait is not None:
-            waiting, self.on_wait = self.on_wait, None
-            waiting.begin_waiting(self)
-        return super()._step_in_thread()
 
 
 class WebsocketMiddleware:
@@ -53,17 +41,9 @@ class WebsocketMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         nested = _cv_app.get(None) is not None or _inner_walk.get() is not None
         context = leave_inner_walk() if nested else copy_context()
-        walk = WebsocketWalk(context, self.flask.worker_pool, lent_worker() if nested else None)
+        walk = Walk(context, self.flask.worker_pool, lent_worker() if nested else None)
         walk.server_context = copy_context()
-        under_way = self.flask.under_way
-        under_way.walks[walk] = scope
-        try:
-            await walk.run(self.answer(walk, scope, receive, send))
-        except CancelledError:
-            if not under_way.is_ending:
-                raise  # or the server would log a traceback at its end
-        finally:
-            del under_way.walks[walk]
+        await walk.run(self.answer(walk, scope, receive, send))
 
     async def answer(self, walk: Walk, scope: Scope, receive: Receive, send: Send) -> None:
         """From the handshake to the end."""
@@ -78,27 +58,20 @@ class WebsocketMiddleware:
         _cv_app.set(ctx)
         if "asyncflask.debug_contexts" in scope:
             scope["asyncflask.debug_contexts"].append(ctx)
-        connection = WebsocketConnection(receive, send, walk)
+        walk.is_bridged = True  # an async context processor may be met at any time
+
+        connection = WebsocketConnection(receive, send)
         websocket.open(receive, send, connection)
         websocket._before_accept = self._add_session_cookie
         error: BaseException | None = None
         try:
-            if ctx._shared is None and appcontext_pushed.receivers:
-                walk.is_bridged = may_wait_in_sync_code(flask)
+            if ctx._shared is None:
                 await emit(appcontext_pushed, flask)
             message = await outside(receive)
             if message["type"] == "websocket.connect":  # or it has gone already
-                connection.begin()
-                flask.under_way.endless.add(connection)
-                route = ctx._route = self.app.match(websocket, websocket=True)
-                if route is None or not route.begins_at_once:
-                    walk.is_bridged = may_wait_in_sync_code(flask)
-                if is_foreign(websocket, flask.config["WEBSOCKET_ORIGINS"]):
-                    response = forbidden(flask, websocket)
-                elif flask.worker_pool.queue.is_full and is_refused(ctx._route, flask.worker_pool):
-                    response = refusal(flask.worker_pool)
-                else:
-                    response = await self.app(scope, receive, send)
+                connection.watch(walk.server_context)
+                ctx._route = self.app.match(websocket, websocket=True)
+                response = await self.app(scope, receive, send)
                 await walk.to_loop()
                 await self._finish(websocket, response)
         except BaseException as raised:
@@ -107,14 +80,10 @@ class WebsocketMiddleware:
                 error = WebsocketDisconnect(1006)  # out of a TaskGroup, which wraps what its body raises
         finally:
             await walk.to_loop()
-            walk.on_wait = None
             connection.stop()
-            flask.under_way.endless.discard(connection)
             await connection.take_back_cancellation()
             gone = connection.lost or isinstance(error, WebsocketDisconnect)
             try:
-                if ctx._session is not None:
-                    error = await save_websocket_session(ctx, error)
                 await self.app.teardown_of(ctx).run(ctx, None, None if gone else error)
             finally:
                 await self._let_go(ctx, websocket)
@@ -151,8 +120,6 @@ class WebsocketMiddleware:
         await save_session(self.flask, ctx, response)
         for cookie in response.headers.getlist("Set-Cookie"):
             headers.add("Set-Cookie", cookie)
-        if not saves_websockets(self.flask.session_interface):
-            ctx._session.modified = False  # what is changed from here on is lost, and said to be
 
 
 async def refuse(websocket: Websocket, response: Response) -> None:

@@ -16,7 +16,6 @@ from ..typing import ASGIApp, Message, Receive, Scope, Send
 from ..websocket import ClientGone
 from .errors import ErrorHandlerMiddleware, answer_error, handle_exception
 from .finalize import process
-from .groups import leading
 from .handover import is_asgi_app, started_response
 from .hooks import BeforeRequestMiddleware
 from .layer import SENT, Layer, Route
@@ -64,11 +63,9 @@ class AfterWebsocketMiddleware:
         return await self.process(ctx, response)
 
     async def process(self, ctx: Any, response: Any) -> Any:
-        """The response after the `after_this_websocket` and `after_websocket` functions, which get None where
-        there is none."""
+        """The response after the `after_websocket` functions, which get None where there is none."""
         response = None if response is SENT else response
-        functions = [func for func, _ in ctx._route.after_functions]
-        for func in (*ctx._after_request_functions, *functions):
+        for func, _ in ctx._route.after_functions:
             response = await current_walk().call(func, response)
         return SENT if response is None else response
 
@@ -94,11 +91,7 @@ class UnhandledWebsocketErrorMiddleware:
             if not ctx.request.accepted:
                 return await self._refuse(ctx, await handle_exception(self.flask, error))
             await current_walk().to_loop()
-            if isinstance(error, ExceptionGroup):
-                with leading(self.flask, error, ctx.request.blueprints) as leader:
-                    await self._close(ctx, leader)
-            else:
-                await self._close(ctx, error)
+            await self._close(ctx, error)
             if not ctx._has_started:
                 await process(ctx, SENT)
             return SENT
@@ -134,7 +127,7 @@ class UnhandledWebsocketErrorMiddleware:
         propagate = flask.config["PROPAGATE_EXCEPTIONS"]
         if flask.testing if propagate is None else propagate:
             raise error
-        flask._method("log_exception")((type(error), error, error.__traceback__))
+        flask.log_exception((type(error), error, error.__traceback__))
 
 
 async def _hand_over(ctx: Any, app: ASGIApp) -> None:
@@ -199,4 +192,4 @@ class _Handover:
         response = await process(self._ctx, started_response(self._ctx.app, message))
         if response is SENT:
             return message
-        return {**message, "status": response.status_code, "headers": response._asgi_headers()}
+        return {**message, "status": response.status_code, "headers": response.asgi_headers()}

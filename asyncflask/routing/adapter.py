@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, cast
 from werkzeug.routing import MapAdapter
 
 from ..environ import route_path
-from ..hosts import check_host
 
 if TYPE_CHECKING:
     from ..protocols import Application, Received
@@ -32,7 +31,6 @@ def create_url_adapter(app: Application, request: Received | None) -> MapAdapter
         request.trusted_hosts = trusted_hosts
         request.__dict__.pop("host", None)  # or one that nobody has checked would do
     host = request.host
-    check_host(request.headers.get("host"))
     server_name = app.config["SERVER_NAME"]
     if server_name is None and not app.url_map.host_matching and not app.subdomain_matching:
         # As `bind_to_environ` below, for which an environ would have to be made.

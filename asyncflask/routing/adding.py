@@ -35,20 +35,16 @@ def add_rule(
         provide_automatic_options = getattr(view_func, "provide_automatic_options", None)
     if provide_automatic_options is None:
         provide_automatic_options = "OPTIONS" not in methods and app.config["PROVIDE_AUTOMATIC_OPTIONS"]
-    if provide_automatic_options:
-        required_methods.add("OPTIONS")
+        if provide_automatic_options:
+            required_methods.add("OPTIONS")
     rule_object = app.url_rule_class(rule, methods=methods | required_methods, **options)
     rule_object.provide_automatic_options = provide_automatic_options
     app.url_map.add(rule_object)
     if view_func is not None:
         registered = app.view_functions.get(endpoint)
         if registered is not None and registered != view_func:
-            from ..mistakes.source import described  # errors
-
             raise AssertionError(
-                f"View function mapping is overwriting an existing endpoint function: {endpoint}. It is"
-                f" that of {described(registered)} and of {described(view_func)}: give one of them another"
-                " name, or 'endpoint=...'. A decorator gives each view its own name with 'functools.wraps'."
+                f"View function mapping is overwriting an existing endpoint function: {endpoint}"
             )
         app.view_functions[endpoint] = view_func
 

@@ -10,7 +10,7 @@ it says that it does not know, and Werkzeug is asked.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container
 from typing import Any
 
 from werkzeug.routing import Map as WerkzeugMap
@@ -148,49 +148,6 @@ class RouteMatcher:
         except _Unknown:
             return None
         return found if found[0].is_plain else None
-
-    def methods_of(self, path: str) -> set[str] | None:
-        """The methods that the rules for a path allow all together; None when Werkzeug has to be asked."""
-        if self._root is None or path[:1] != "/" or "//" in path:
-            return None
-        methods: set[str] = set()
-        try:
-            self._collect_methods(self._root, path.split("/"), 0, methods)
-        except _Unknown:
-            return None
-        return methods or None
-
-    def _collect_methods(self, node: _Node, parts: list[str], at: int, methods: set[str]) -> None:
-        if at == len(parts):
-            if "" in node.static:
-                raise _Unknown  # perhaps a redirect
-            targets = node.targets
-        else:
-            for child, rest, rest_at in self._children(node, parts, at):
-                self._collect_methods(child, rest, rest_at, methods)
-            is_end = parts[at] == "" and at == len(parts) - 1
-            targets = [target for target in node.targets if is_end and not target.rule.strict_slashes]
-        for target in targets:
-            if target.websocket or target.methods is None:
-                raise _Unknown
-            methods |= target.methods
-
-    @staticmethod
-    def _children(node: _Node, parts: list[str], at: int) -> Iterator[tuple[_Node, list[str], int]]:
-        """The states that the next part leads to, each with the parts that come then."""
-        child = node.static.get(parts[at])
-        if child is not None:
-            yield child, parts, at + 1
-        for match_part, _, final, suffixed, child in node.dynamic:
-            match = match_part("/".join(parts[at:]) if final else parts[at])
-            if match is None:
-                continue
-            if not final:
-                yield child, parts, at + 1
-            elif suffixed and match.groups()[-1] == "/":
-                yield child, [""], 0
-            else:
-                yield child, parts, len(parts)
 
     def _leads_nowhere(self, parts: list[str]) -> bool:
         """Whether the first parts of a path tell already that no rule is for it: the way of most 404s."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from keyword import iskeyword
+from collections.abc import Mapping
 from typing import Any
 
-from starlette.routing import BaseRoute
 from werkzeug.routing import IntegerConverter as WerkzeugIntegerConverter
 from werkzeug.routing import Map as WerkzeugMap
 from werkzeug.routing import Rule as WerkzeugRule
@@ -14,7 +12,7 @@ from werkzeug.routing import ValidationError
 
 from ..lazy import lazy
 from ..observed import changed
-from .route import HTTPRuleRoute, WebsocketRuleRoute
+from .route import RuleRoute
 
 
 class Rule(WerkzeugRule):
@@ -37,28 +35,9 @@ class Rule(WerkzeugRule):
         self.provide_automatic_options = False
 
     @lazy
-    def route(self) -> BaseRoute:
-        """The rule in the form that Starlette's routes have, or the mount that it is of."""
-        if self.mount is not None:
-            return self.mount.route  # type: ignore[no-any-return]
-        return WebsocketRuleRoute(self) if self.websocket else HTTPRuleRoute(self)
-
-    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., Any]:
-        """The function that builds its URLs, compiled when the first is built: that takes nine tenths of the
-        time of adding a rule. Where something may be wrong with it, it is said here and now: with defaults,
-        with a variable that is there twice, or whose name Python keeps for itself."""
-        compiled = super()._compile_builder
-        names = [name for is_variable, name in self._trace if is_variable]
-        is_odd = len({*names}) < len(names) or any(iskeyword(name) or name == "__debug__" for name in names)
-        if self.defaults or is_odd:
-            return compiled(append_unknown)
-
-        def build(rule: Any, /, **values: Any) -> Any:
-            built = compiled(append_unknown).__get__(rule, None)
-            setattr(rule, "_build_unknown" if append_unknown else "_build", built)
-            return built(**values)
-
-        return build
+    def route(self) -> RuleRoute:
+        """The rule in the form that Starlette's routes have."""
+        return RuleRoute(self)
 
     def get_empty_kwargs(self) -> Mapping[str, Any]:
         return {**super().get_empty_kwargs(), "blocking": self.blocking, "stream": self.stream}
@@ -77,21 +56,10 @@ class IntegerConverter(WerkzeugIntegerConverter):
 class Map(WerkzeugMap):
     """The rules of an application, whose changes are noticed and counted."""
 
-    version = 0
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.version = 0
         super().__init__(*args, **kwargs)
         self.converters["int"] = IntegerConverter
-
-    @classmethod
-    def adopt(cls, url_map: WerkzeugMap) -> None:
-        """Let changes of another map of Werkzeug's be noticed from now on."""
-        if isinstance(url_map, cls):
-            return
-        kind = type(url_map)
-        url_map.__class__ = cls if kind is WerkzeugMap else type(kind.__name__, (cls, kind), {})
-        if url_map.converters.get("int") is WerkzeugIntegerConverter:
-            url_map.converters["int"] = IntegerConverter
 
     def add(self, rulefactory: Any) -> None:
         super().add(rulefactory)

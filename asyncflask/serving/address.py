@@ -13,8 +13,6 @@ import click
 
 from .terminal import say
 
-DEVELOPMENT = "WARNING: This is a development server. In production there is '--workers', or another server."
-
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; exits with one line on stderr if there cannot be one."""
@@ -26,9 +24,7 @@ def listen(host: str, port: int) -> socket.socket:
             with suppress(FileNotFoundError):
                 if stat.S_ISSOCK(os.stat(path).st_mode):
                     os.unlink(path)
-            listening = socket.create_server(path, family=socket.AF_UNIX)
-            os.chmod(path, 0o666)  # the proxy is another user; as uvicorn's `uds`
-            return listening
+            return socket.create_server(path, family=socket.AF_UNIX)
         if ":" in host:
             both = host == "::" and socket.has_dualstack_ipv6()
             return socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=both)
@@ -79,7 +75,6 @@ def announce(host: str, sock: socket.socket, scheme: str) -> None:
                 hosts = ["[::1]", f"[{_outside_address('fd00::1', socket.AF_INET6)}]"]
         port = sock.getsockname()[1]
         places = [f"{scheme}://{name}:{port}" for name in dict.fromkeys(hosts)]
-    say(click.style(DEVELOPMENT, fg="red"))
     for place in places:
         say(f" * Running on {place}")
     say(click.style("Press CTRL+C to quit", fg="yellow"))

@@ -27,7 +27,7 @@ OTHER_WAY = {
     "reload_includes": "use 'extra_files'",
     "static_files": "use 'static_folder' of the application, or mount starlette.staticfiles.StaticFiles",
     "uds": "use the host 'unix:///path/to/socket'",
-    "workers": "this server is one process: start 'asyncflask run --workers N'",
+    "workers": "this server is one process: start 'uvicorn module:app --workers N'",
 }
 
 

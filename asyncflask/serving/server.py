@@ -20,17 +20,11 @@ from uvicorn.config import LOGGING_CONFIG
 from uvicorn.logging import AccessFormatter, DefaultFormatter
 
 from ..typing import ASGIApp
-from . import access_log
-from .access_log import AccessLog
-from .default_headers import DefaultHeaders
-from .drain import DrainingServer
 from .reloader import is_running_from_reloader
 from .terminal import end, leave, say, stopping_signals
 
 # Seconds for the rest (shutdown functions, threads) after those for requests, before the process is ended.
 REST = 3
-# Seconds after which it is told what the end waits for.
-PATIENCE = 0.5
 
 
 def serve(
@@ -43,8 +37,7 @@ def serve(
     parent: int = 0,
 ) -> None:
     """Serve on that socket until a signal comes or the process `parent` has ended; closes the socket."""
-    config = _config(app, settings, tls)
-    server = Server(config, on_started, parent)
+    server = Server(_config(app, settings, tls), on_started, parent)
     # The reloader's child is about to end, and its parent may be about to say so once more.
     restore = not is_running_from_reloader()
     with stopping_signals(server.handle_exit, restore) as previous, server.time_limit(), server.quiet_stop():
@@ -57,34 +50,15 @@ def serve(
 
 def _config(app: ASGIApp | str, settings: Mapping[str, Any], tls: ssl.SSLContext | None) -> uvicorn.Config:
     if settings["log_config"] is None:
-        use_colors = settings.get("use_colors")
-        # Not where the application has set up uvicorn's, or does not want any.
-        has_own_log = settings.get("access_log", True) and not _is_set_up("uvicorn.access")
-        configure_logging(use_colors)
-        if has_own_log and not isinstance(app, str) and not _is_silenced("uvicorn.access"):
-            access_log.configure(sys.stdout.isatty() if use_colors is None else use_colors)
-            app, settings = AccessLog(app), {**settings, "access_log": False}
-    config = uvicorn.Config(app, **{**settings, "server_header": False, "date_header": False})
+        _configure_logging(settings.get("use_colors"))
+    config = uvicorn.Config(app, **settings)
     config.load()
-    wanted = [name for name in ("server", "date") if settings.get(f"{name}_header", True)]
-    given = {name for name, _ in config.encoded_headers}  # which uvicorn adds to every response
-    names = [name.encode() for name in wanted if name.encode() not in given]
-    config.loaded_app = DefaultHeaders(config.loaded_app, names)
     if tls is not None:
         config.ssl = tls
     return config
 
 
-def _is_set_up(name: str) -> bool:
-    return bool(logging.getLogger(name).handlers)
-
-
-def _is_silenced(name: str) -> bool:
-    logger = logging.getLogger(name)
-    return logger.disabled or logger.level > logging.INFO
-
-
-def configure_logging(use_colors: bool | None) -> None:
+def _configure_logging(use_colors: bool | None) -> None:
     """Let uvicorn's loggers print, unless the application has set them up."""
     access = LOGGING_CONFIG["formatters"]["access"]["fmt"]
     for name, stream, formatter in (
@@ -108,13 +82,8 @@ def configure_logging(use_colors: bool | None) -> None:
         logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
 
 
-class Server(DrainingServer):
-    """uvicorn's server, without a traceback, a signal or a wait at its end: somebody is at the keyboard."""
-
-    # uvicorn closes a connection that has not asked for anything yet. One that was accepted just now gets
-    # the time to: during a reload no request is to be lost.
-    linger = 0.05
-    is_behind_balancer = False
+class Server(uvicorn.Server):
+    """uvicorn's server, without a traceback, a signal or a wait at its end."""
 
     def __init__(
         self, config: uvicorn.Config, on_started: Callable[[], None] | None = None, parent: int = 0
@@ -137,21 +106,12 @@ class Server(DrainingServer):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        telling = asyncio.get_running_loop().call_later(PATIENCE, self._tell_what_is_under_way)
-        try:
-            await super().shutdown(sockets=sockets)
-        finally:
-            telling.cancel()
-
-    def _tell_what_is_under_way(self) -> None:
-        app = self.config.app
-        requests = app.under_way() if isinstance(app, AccessLog) else []
-        if requests:
-            grace = self.config.timeout_graceful_shutdown
-            limit = "" if grace is None else f" for {grace} seconds at most"
-            say(f"Waiting{limit}, for what is under way (CTRL+C ends it now):")
-            for line in access_log.described(requests):
-                say(line)
+        # uvicorn closes a connection that has not asked for anything yet. One that was accepted just now gets
+        # the time to: during a reload no request is to be lost.
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(0.05)
+        await super().shutdown(sockets=sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -98,10 +98,8 @@ class AsyncFlaskClient:
     @asynccontextmanager
     async def session_transaction(self, *args: Any, **kwargs: Any) -> AsyncIterator[SessionMixin]:
         """`FlaskClient.session_transaction`, with ``async with``."""
-        # In a thread: opening and saving may have to wait for a store.
-        transaction = self._client.session_transaction(*args, **kwargs)
-        yield await asyncio.to_thread(transaction.__enter__)
-        await asyncio.to_thread(transaction.__exit__, None, None, None)
+        with self._client.session_transaction(*args, **kwargs) as session:
+            yield session
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from copy import copy
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import werkzeug.test
@@ -21,19 +21,14 @@ from ..app import Flask
 from ..concurrency.waiting import call_from_sync
 from ..ctx import AppContext
 from ..environ import scope_from_environ
-from ..mistakes.awaiting import AwaitedByMistake
 from ..sessions import SessionMixin
 from ..typing import Scope
-from ..wsgi.lifespan import Lifespan
 from .async_client import AsyncFlaskClient
 from .contexts import KeptContexts
 from .environ import EnvironBuilder
 from .exchange import Exchange, read_input
+from .lifespan import Lifespan
 from .websocket import TestWebsocket
-
-
-def _not_to_be_awaited(cls: Any) -> type[TestResponse]:
-    return type(cls.__name__, (AwaitedByMistake, cls), {"__module__": cls.__module__})
 
 
 class FlaskClient(Client):
@@ -47,11 +42,10 @@ class FlaskClient(Client):
     Flask's client; coroutines run on an event loop in the background.
     """
 
-    application: Flask
+    application: Flask  # type: ignore[assignment]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.response_wrapper = _not_to_be_awaited(cast(Any, self.response_wrapper))
         self.preserve_context = False
         self._contexts = KeptContexts()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -107,11 +101,6 @@ class FlaskClient(Client):
             request = copy(first)
             request.environ = {**self.environ_base, **first.environ}
             return request
-        return self._request_from_builder_args(args, kwargs)
-
-    def _request_from_builder_args(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> BaseRequest:
-        """The request that `EnvironBuilder` makes of these arguments, with `environ_base`. Extensions know it
-        from Flask by this name."""
         kwargs["environ_base"] = {**self.environ_base, **kwargs.get("environ_base", {})}
         builder = EnvironBuilder(self.application, *args, **kwargs)
         try:
@@ -133,7 +122,7 @@ class FlaskClient(Client):
     def _scope(self, environ: dict[str, Any]) -> Scope:
         # A copy: the client makes the request after a redirect from the environ that it has.
         scope = scope_from_environ(dict(environ))
-        scope["asyncflask.client"] = scope["asyncflask.as_written"] = self
+        scope["asyncflask.client"] = self
         if self._lifespan is not None and self._lifespan.state is not None:
             scope["state"] = dict(self._lifespan.state)
         return scope

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from werkzeug.datastructures import Headers
+from werkzeug.http import HTTP_STATUS_CODES
 
 from ..app import Flask
 from ..typing import Message, Scope
-from ..wsgi.start_response import as_written
 from .call import prepare_call
 
 
@@ -91,12 +91,12 @@ class Exchange:
             self._wait.result()
         if self._start is None:
             raise AssertionError("The application ended without a response.")
-        status, headers = as_written(self._start)
+        status = self._start.get("asyncflask.status") or _status(self._start["status"])
         # No list unless it is asked for, even when all of it is there: for Flask's client that is a stream.
         body: Iterable[bytes] = Stream(self) if self._streamed else iter(self._pieces)
         if buffered:
             body = list(self._pieces)
-        return body, status, Headers(headers)
+        return body, status, _headers(self._start)
 
     def next_piece(self) -> bytes | None:
         """The next piece of a stream, None at its end."""
@@ -147,3 +147,16 @@ class Stream:
             return
         # The application may need a thread to come to its end, and this one has not offered itself.
         threading.Thread(target=self._exchange.disconnect, daemon=True).start()
+
+
+def _status(code: int) -> str:
+    return f"{code} {HTTP_STATUS_CODES.get(code, 'UNKNOWN').upper()}"
+
+
+def _headers(start: Message) -> Headers:
+    names = {name.lower(): name for name in start.get("asyncflask.names", ())}
+    headers = Headers()
+    for raw_name, raw_value in start.get("headers", ()):
+        name = raw_name.decode("latin-1")
+        headers.add(names.get(name, name.title()), raw_value.decode("latin-1"))
+    return headers

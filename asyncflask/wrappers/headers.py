@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 from urllib.parse import quote
@@ -22,36 +21,27 @@ from ..lazy import lazy
 class RequestHeaders(ImmutableHeadersMixin, Headers):  # type: ignore[misc]
     """The headers that the client sent; they cannot be changed.
 
-    As in a WSGI environ a name has one value (see `environ.joined`), dashes and underscores in the name that
-    is asked for are the same, and names that were sent with underscores are left out: a proxy that sets a
-    header removes what a client has sent under that name, but not under the other.
-
-    :param raw: the values by their names in lower case.
+    :param raw: as they are in the scope.
     """
 
-    def __init__(self, raw: Mapping[bytes, bytes]) -> None:
+    def __init__(self, raw: Sequence[tuple[bytes, bytes]]) -> None:
         self._raw = raw
 
     @lazy
     def _list(self) -> list[tuple[str, str]]:
         names = _names
-        return [
-            (names.get(name) or _written(name), value.decode("latin-1"))
-            for name, value in self._raw.items()
-            if b"_" not in name
-        ]
+        return [(names.get(name) or _written(name), value.decode("latin-1")) for name, value in self._raw]
+
+    @lazy
+    def _first(self) -> dict[bytes, bytes]:
+        return dict(reversed(self._raw))
 
     def _value_of(self, key: str) -> str | None:
         try:
-            value = self._raw.get(key.lower().replace("_", "-").encode("latin-1"))
-        except (UnicodeEncodeError, AttributeError, TypeError):
+            value = self._first.get(key.lower().encode("latin-1"))
+        except (UnicodeEncodeError, AttributeError):
             return None  # no name of a header, or no string
         return None if value is None else value.decode("latin-1")
-
-    def getlist(self, key: str, type: Callable[[str], Any] | None = None) -> list[Any]:
-        """The value in a list, which is empty without one, or where `type` raises a ValueError."""
-        value = self.get(key, None, type)
-        return [] if value is None else [value]
 
     def get(self, key: str, default: Any = None, type: Callable[[str], Any] | None = None) -> Any:  # type: ignore[override]
         value = self._value_of(key)
@@ -114,12 +104,9 @@ def valid_date(value: str | None) -> datetime | None:
 def is_out_of_range(value: str) -> bool:
     """Whether that would be a date if the calendar had it."""
     try:
-        date = parse_date(value)
-        if date is not None:
-            date.astimezone(UTC)
+        return parse_date(value) != valid_date(value)
     except OverflowError:
         return True
-    return False
 
 
 #: Header names as ASGI wants them, by how they were written.
@@ -139,44 +126,7 @@ def raw_header(name: str, value: str) -> tuple[bytes, bytes]:
     return raw, value.encode("latin-1")
 
 
-#: What no value of a header may have (RFC 9110 section 5.5): control characters but the tab, and what Latin-1
-#: has not. Servers close the connection rather than send it.
-_UNSENDABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
-#: Those that are encoded when they are sent.
-_ENCODED = frozenset(("location", "content-location"))
-
-
-def check_values(items: Sequence[tuple[str, str]]) -> None:
-    """Refuse headers that no server would send.
-
-    :raises ValueError: with the name of the header.
-    """
-    for name, _ in items:
-        if name not in raw_names:
-            raw_header(name, "")
-    text = "".join([value for _, value in items])
-    if text.isascii() and text.isprintable():
-        return
-    for name, value in items:
-        if not is_sendable(name, value):
-            raise ValueError(
-                f"The value of the header {name!r} cannot be sent: {value[:200]!r} has characters that no"
-                " header may have (RFC 9110 section 5.5). Encode them, with urllib.parse.quote() for one."
-            )
-
-
-def is_sendable(name: str, value: str) -> bool:
-    """Whether a server would send that."""
-    return _UNSENDABLE.search(value) is None or name.lower() in _ENCODED
-
-
-#: A path, and perhaps a query, in which there is nothing to encode, as most are.
-_PLAIN_PATH = re.compile(r"/(?!/)[A-Za-z0-9/._~-]*(?:\?[A-Za-z0-9&=._~-]+)?")
-
-
 def _uri(value: str) -> bytes:
-    if _PLAIN_PATH.fullmatch(value) is not None:
-        return value.encode()
     try:
         return iri_to_uri(value).encode("latin-1")
     except ValueError:  # no URL, such as "http://["; the client may make of it what it can

@@ -6,9 +6,10 @@ import re
 import weakref
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import IO, TYPE_CHECKING, Any, Literal, cast, overload
+from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
+from starlette.datastructures import State
 from werkzeug.datastructures import (
     Authorization,
     FileStorage,
@@ -19,19 +20,17 @@ from werkzeug.datastructures import (
 )
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
+from werkzeug.sansio.utils import get_host
 from werkzeug.wrappers import Request as RequestBase
 
 from .. import json
 from ..body import Body, MemoryStream, MultipartForm, nothing_to_receive, parse_multipart
-from ..environ import environ_from_scope, joined, route_path, scope_from_environ
+from ..environ import environ_from_scope, route_path, scope_from_environ
 from ..globals import _cv_app, current_app
 from ..helpers import _split_blueprint_path
-from ..hosts import requested_host
 from ..lazy import lazy
-from ..typing import Receive, RequestStream, Scope
-from .files import LargeBlocks
+from ..typing import Receive, Scope
 from .headers import RequestHeaders, is_out_of_range, valid_date
-from .state import RequestState
 
 if TYPE_CHECKING:
     from werkzeug.routing import Rule
@@ -105,9 +104,9 @@ class Request(RequestBase):
     #: What was wrong with the URL, raised when the request is dispatched: usually a NotFound.
     routing_exception: HTTPException | None = None
     #: Whether the body is for an application that is mounted, unless a hook wants it before.
-    _passes_body_on = False
+    passes_body_on = False
     #: Whether the route was declared with ``stream=True``.
-    _streams_body = False
+    streams_body = False
 
     shallow = False
     _cached_data: Any = None
@@ -137,11 +136,8 @@ class Request(RequestBase):
         self.scope: Scope = scope  # type: ignore[assignment]
         self.method: str = scope.get("method", "GET")
         self._receive = receive
-        headers = scope["headers"]
-        raw_headers: dict[bytes, bytes] = dict(headers)
-        if len(raw_headers) != len(headers):
-            raw_headers = joined(headers)
-        #: The headers by their names in lower case, several lines of one name as one.
+        raw_headers: dict[bytes, bytes] = dict(scope["headers"])
+        #: The headers by their names in lower case, the last of each: a quick way to see what is there.
         self.raw_headers = raw_headers
         #: Whether the headers announce a body (RFC 9112 section 6.3).
         self.has_body = (
@@ -152,18 +148,12 @@ class Request(RequestBase):
         if shallow:
             self.shallow = True
 
-    def forget_target(self) -> None:
-        """Look into the scope anew for path and host."""
-        self.raw_headers = dict(self.scope["headers"])
-        for name in ("headers", "host", "path"):
-            self.__dict__.pop(name, None)
-
     # -- what Werkzeug's request is made of -----------------------------------------------------
 
     @lazy
     def headers(self) -> Headers:
         """The headers that the client sent."""
-        return RequestHeaders(self.raw_headers)
+        return RequestHeaders(self.scope["headers"])
 
     @lazy
     def scheme(self) -> str:
@@ -184,7 +174,8 @@ class Request(RequestBase):
 
         :raises SecurityError: when it is not one of `trusted_hosts`.
         """
-        return requested_host(self.scheme, self.headers.get("host"), self.server, self.trusted_hosts)
+        host = get_host(self.scheme, self.headers.get("host"), self.server, self.trusted_hosts)
+        return "" if "xn--" in host and not _is_idna(host) else host
 
     @lazy
     def root_path(self) -> str:
@@ -218,7 +209,7 @@ class Request(RequestBase):
         # Weak, or only the garbage collector would find a request that has been asked for its environ.
         environ["werkzeug.request"] = this = weakref.proxy(self)
         environ["wsgi.input"] = _Input(this)
-        environ["wsgi.file_wrapper"] = LargeBlocks
+        environ["wsgi.file_wrapper"] = _file_wrapper
         return environ
 
     @lazy
@@ -233,7 +224,7 @@ class Request(RequestBase):
     def cookies(self) -> ImmutableMultiDict[str, str]:
         """The cookies that the client sent (RFC 6265 section 4.2); the first of those with the same name."""
         pairs = []
-        for part in self.headers.get("Cookie", "").split(";"):
+        for part in ";".join(self.headers.getlist("Cookie")).split(";"):
             name, _, value = part.partition("=")
             name, value = name.strip(" \t"), value.strip(" \t")
             if name:
@@ -248,10 +239,10 @@ class Request(RequestBase):
         return f"{self.path}?{self.query_string.decode(errors='werkzeug.url_quote')}"
 
     @property
-    def state(self) -> RequestState:
+    def state(self) -> State:
         """What the lifespan has left for requests, as attributes or items (ASGI specification, "Lifespan
         State"); also a place for what middleware notes."""
-        return RequestState(self.scope, self._app is not None and self._app._lifespan is not None)
+        return State(self.scope.setdefault("state", {}))
 
     date: datetime | None = _Date("Date")  # type: ignore[assignment]
     if_modified_since: datetime | None = _Date("If-Modified-Since")  # type: ignore[assignment]
@@ -304,20 +295,20 @@ class Request(RequestBase):
         " raises a 408.",
     )  # type: ignore[assignment]
 
-    def _has_plain_form(self) -> bool:
+    def has_plain_form(self) -> bool:
         """Whether it is a multipart form of which the parts are all that anybody wants."""
         return (
             self.mimetype == "multipart/form-data"
-            and not self._passes_body_on
+            and not self.passes_body_on
             and self.form_data_parser_class is FormDataParser
         )
 
     @property
     def body(self) -> Body:
         """The body as it comes from the server; `stream`, `data` and `form` are the ways to read it."""
-        return self._opened_body or self._open_body()
+        return self._opened_body or self.open_body()
 
-    def _open_body(self) -> Body:
+    def open_body(self) -> Body:
         """Make `body`."""
         receive = self._receive
         body = self._opened_body = Body(self, receive or nothing_to_receive)
@@ -326,12 +317,8 @@ class Request(RequestBase):
         return body
 
     def _needs_no_announcement(self) -> bool:
-        # Over HTTP/2 and later a body may come without a header that says so; so it may from WSGI middleware.
-        if self.method == "HEAD":
-            return False
-        if self.scope.get("http_version", "1.1")[0] not in "01":
-            return True
-        return "asyncflask.wsgi" in self.scope and "wsgi.input_terminated" in self.environ
+        # Over HTTP/2 and later a body may come without a header that says so.
+        return self.method != "HEAD" and self.scope.get("http_version", "1.1")[0] not in "01"
 
     async def receive_body(self) -> None:
         """Receive the whole body, on a route declared with ``stream=True``; afterwards `form`,
@@ -340,10 +327,10 @@ class Request(RequestBase):
         :raises ClientDisconnected: when the client goes away before the end.
         """
         await self.body.receive()
-        self._streams_body = False
+        self.streams_body = False
 
     @lazy
-    def stream(self) -> RequestStream:
+    def stream(self) -> IO[bytes]:
         """The body as a file. Reading it leaves nothing for `form` and `data`, as in Flask.
 
         On a route declared with ``stream=True`` these are the chunks as they
@@ -356,25 +343,13 @@ class Request(RequestBase):
                 "This request was made with shallow=True, which is to say that its body is not read."
             )
         if self._stream_is_taken:
-            return cast(RequestStream, MemoryStream())  # it has been read to its end
+            return MemoryStream()  # it has been read to its end
         if self._receive is None and "environ" in self.__dict__:
             stream = self._wsgi_stream()
         else:
-            stream = self.body.open(self._streams_body)
+            stream = self.body.open(self.streams_body)
         self._stream_is_taken = True
-        return cast(RequestStream, stream)
-
-    def _raw_stream(self) -> IO[bytes]:
-        """The body for ``wsgi.input``. What is read there is missing in `stream`, which says so as under
-        Flask: with ClientDisconnected, a 400."""
-        if self._stream_is_taken or self._streams_body or self.shallow or self._receive is None:
-            return self.stream
-        from werkzeug.wsgi import LimitedStream  # WSGI
-
-        raw = self.stream
-        if self.content_length is not None:
-            self.stream = cast(RequestStream, LimitedStream(raw, self.content_length))
-        return raw
+        return stream
 
     def _wsgi_stream(self) -> IO[bytes]:
         from werkzeug.wsgi import get_input_stream  # WSGI
@@ -387,6 +362,8 @@ class Request(RequestBase):
         raw = self.raw_headers.get(b"content-type")
         if raw is None:
             return ""
+        if len(self.raw_headers) != len(self.scope["headers"]):
+            return super().mimetype  # there may be several, and a raw header is the last of its name
         mimetype = _mimetypes.get(raw)
         if mimetype is None:
             mimetype = super().mimetype
@@ -394,15 +371,7 @@ class Request(RequestBase):
                 _mimetypes[raw] = mimetype
         return mimetype
 
-    @overload
-    def get_data(
-        self, cache: bool = True, as_text: Literal[False] = False, parse_form_data: bool = False
-    ) -> bytes: ...
-    @overload
-    def get_data(
-        self, cache: bool = True, as_text: Literal[True] = ..., parse_form_data: bool = False
-    ) -> str: ...
-    def get_data(
+    def get_data(  # type: ignore[override]
         self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False
     ) -> bytes | str:
         """The body.
@@ -415,7 +384,7 @@ class Request(RequestBase):
         if (
             cache
             and not parse_form_data
-            and not self._streams_body
+            and not self.streams_body
             and not self.shallow
             and self._receive is not None
             and self._cached_data is None
@@ -501,7 +470,7 @@ class Request(RequestBase):
     def _content_for_parsing(self) -> bytes:
         if self._cached_data is not None or self._stream_is_taken or self._receive is None:
             return self._get_stream_for_parsing().read()
-        content = None if self._streams_body or self.shallow else self.body.content()
+        content = None if self.streams_body or self.shallow else self.body.content()
         if content is None:
             return self._get_stream_for_parsing().read()
         self._stream_is_taken = True
@@ -548,7 +517,7 @@ class Request(RequestBase):
             self._cached_json = (value, value)
         return value
 
-    def _has_something_to_close(self) -> bool:
+    def has_something_to_close(self) -> bool:
         """Whether there are files: uploaded ones, the body on disk."""
         body = self._opened_body
         return self._has_files or (body is not None and body.is_on_disk)
@@ -625,18 +594,31 @@ def _is_plain_cookie(name: str, value: str) -> bool:
     return _ODD_IN_COOKIE.search(name) is None and _ODD_IN_COOKIE.search(value) is None
 
 
+def _is_idna(host: str) -> bool:
+    try:
+        host.encode().decode("idna")
+    except UnicodeDecodeError:
+        return True  # Werkzeug shows such a label as it is
+    except UnicodeError:
+        return False
+    return True
+
+
 class _Input:
     """``wsgi.input``: opens the body when it is first read."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
 
-    @lazy
-    def _stream(self) -> IO[bytes]:
-        return self._request._raw_stream()
-
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        return getattr(self._request.stream, name)
 
     def __iter__(self) -> Any:
-        return iter(self._stream)
+        return iter(self._request.stream)
+
+
+def _file_wrapper(file: IO[bytes], buffer_size: int = 8192) -> Any:
+    from werkzeug.wsgi import FileWrapper  # WSGI
+
+    # Every block is a change of threads: make them larger than Werkzeug's default.
+    return FileWrapper(file, max(buffer_size, 256 * 1024))

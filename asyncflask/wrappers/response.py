@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextvars import copy_context
 from functools import lru_cache
 from inspect import isasyncgen
@@ -20,13 +21,11 @@ from ..concurrency import active_walk, current_walk, inner_walk, outside
 from ..concurrency.ending import Ending
 from ..concurrency.pool import shared_pool
 from ..environ import environ_from_scope
-from ..globals import _cv_app
+from ..globals import _cv_app, current_app
 from ..helpers import CONTROLS
 from ..lazy import lazy
 from ..typing import Message, Receive, Scope, Send
-from .files import is_plain_file, send_file
 from .headers import is_out_of_range, raw_header, raw_names
-from .streaming import send_async, send_sync
 
 
 class Response(ResponseBase):
@@ -44,8 +43,6 @@ class Response(ResponseBase):
     _asks_questions = False
     _has_own_headers = False
     _has_own_close = False
-    #: Whether the headers of a stream are sent before its first chunk is there.
-    _starts_at_once = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -72,18 +69,18 @@ class Response(ResponseBase):
         else:
             self._status, self._status_code = status, code
 
-    # What `_of` leaves as it is.
+    # What `of` leaves as it is.
     _status = "200 OK"
     _status_code = 200
     direct_passthrough = False
     _on_close: Sequence[Callable[[], Any]] = ()  # type: ignore[assignment]
-    #: The only header of a response made by `_of`, for as long as nobody has asked for its headers.
+    #: The only header of a response made by `of`, for as long as nobody has asked for its headers.
     _content_type: tuple[bytes, bytes] | None = None
-    #: What `_prepare` has made.
+    #: What `prepare` has made.
     _prepared: Sequence[tuple[bytes, bytes]] = ()
 
     @classmethod
-    def _of(cls, body: bytes, content_type: str) -> Response:
+    def of(cls, body: bytes, content_type: str) -> Response:
         """A response with status 200, as nearly every view wants it, without the questions of `__init__`.
 
         :param body: the body.
@@ -97,8 +94,8 @@ class Response(ResponseBase):
         return response
 
     @classmethod
-    def _html(cls, text: str) -> Response:
-        """`_of` for a view's text, for this class itself."""
+    def html(cls, text: str) -> Response:
+        """`of` for a view's text, for this class itself."""
         if cls.default_mimetype != "text/html":
             return cls(text)
         response = _new(cls)
@@ -125,16 +122,16 @@ class Response(ResponseBase):
     @property
     def max_cookie_size(self) -> int:  # type: ignore[override]
         """``MAX_COOKIE_SIZE`` of the configuration: a larger cookie gives a warning."""
-        ctx = _cv_app.get(None)
-        return super().max_cookie_size if ctx is None else ctx.app.config["MAX_COOKIE_SIZE"]
+        app = current_app
+        return app.config["MAX_COOKIE_SIZE"] if app else super().max_cookie_size
 
     @property
-    def _is_async_stream(self) -> bool:
+    def is_async_stream(self) -> bool:
         """Whether the body is an async iterator."""
         return hasattr(self.response, "__aiter__")
 
-    def _messages(self, scope: Scope) -> tuple[Message, Message] | None:
-        """What is to be sent, if the response was made by `_of` and left alone, as nearly every one is."""
+    def messages(self, scope: Scope) -> tuple[Message, Message] | None:
+        """What is to be sent, if the response was made by `of` and left alone, as nearly every one is."""
         content_type, parts, status = self._content_type, self.response, self._status_code
         if (
             content_type is None
@@ -158,60 +155,47 @@ class Response(ResponseBase):
         A sync iterator is stepped in the worker thread, an async one on the
         loop; either is closed at the end, also when the client goes away.
         """
-        messages = self._messages(scope)
+        messages = self.messages(scope)
         if messages is not None:
             for message in messages:
                 await send(message)
             return
-        if type(self.response) is not list and active_walk() is None:
+        parts: Any = self.response
+        status = self._status_code
+        if type(parts) is not list and active_walk() is None:
             # Around the application rather than inside of it: nobody else closes it.
             walk = inner_walk(shared_pool())
             walk.server_context = copy_context()
             await walk.run(self.send_and_close(scope, receive, send))
             return
-        start, body = self.start(scope)
-        if body is not None:
-            await send(start)
-            await send({"type": "http.response.body", "body": body})
-            return
-        without_body = self._is_without_body(scope)
-        late_start = None if without_body or self._starts_at_once else start
-        if late_start is None:
-            await send(start)
-        if not without_body:
-            if self._is_async_stream:
-                await send_async(cast(AsyncIterable[Any], self.response), send, late_start)
-            elif is_plain_file(self.response):
-                if await send_file(self, scope, send, late_start):
-                    return
-            else:
-                await send_sync(self.response, send, late_start)
-        await send({"type": "http.response.body", "body": b""})
-
-    def start(self, scope: Scope) -> tuple[Message, bytes | None]:
-        """The message that starts the response, and the body if that is no stream."""
-        status = self._status_code
         if not 200 <= status < 600:
             check_status(status, self._status)
             if status >= 600:
                 _teach_uvicorn(status, self._status)
         start: dict[str, Any] = {"type": "http.response.start", "status": status}
-        start["headers"] = self._prepared or self._asgi_headers(scope)
-        if "asyncflask.as_written" in scope:
-            # What does not go over the wire: the reason and how names are written.
+        start["headers"] = self._prepared or self.asgi_headers(scope)
+        if "asyncflask.client" in scope:
+            # What does not go over the wire, for the test client: the reason and how names are written.
             start["asyncflask.status"] = self.status
             start["asyncflask.names"] = [name for name, _ in self.headers]
-        parts: Any = self.response
-        if type(parts) is not list and type(parts) is not tuple:
-            return start, None
-        if self._is_without_body(scope):
-            return start, b""
-        is_one = len(parts) == 1 and type(parts[0]) is bytes
-        return start, parts[0] if is_one else b"".join(self.iter_encoded())
-
-    def _is_without_body(self, scope: Scope) -> bool:
-        status = self._status_code
-        return scope["method"] == "HEAD" or status == 304 or status == 204 or status < 200
+        without_body = scope["method"] == "HEAD" or status == 304 or status == 204 or status < 200
+        if type(parts) is list or type(parts) is tuple:
+            if without_body:
+                body = b""
+            elif len(parts) == 1 and type(parts[0]) is bytes:
+                body = parts[0]
+            else:
+                body = b"".join(self.iter_encoded())
+            await send(start)
+            await send({"type": "http.response.body", "body": body})
+            return
+        await send(start)
+        if not without_body:
+            if self.is_async_stream:
+                await self._send_async(send)
+            else:
+                await self._send_sync(send)
+        await send({"type": "http.response.body", "body": b""})
 
     async def send_and_close(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response from within a walk, and close it."""
@@ -224,11 +208,37 @@ class Response(ResponseBase):
         finally:
             await self.aclose()
 
-    def _prepare(self, scope: Scope) -> None:
-        """Make the headers now, to be sent later."""
-        self._prepared = self._asgi_headers(scope)
+    async def _send_async(self, send: Send) -> None:
+        chunks = cast(AsyncIterator[Any], self.response)
+        count = 0
+        async for chunk in chunks:
+            body = chunk.encode() if isinstance(chunk, str) else chunk
+            if body:
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+            count += 1
+            if count % 16 == 0:
+                # Neither iterator nor server need ever wait, and then nobody else had a turn, nor were it
+                # noticed that the client has gone.
+                await asyncio.sleep(0)
 
-    def _asgi_headers(self, scope: Scope | None = None) -> list[tuple[bytes, bytes]]:
+    async def _send_sync(self, send: Send) -> None:
+        walk = current_walk()
+        iterator = iter(cast(Iterable[Any], self.response))
+        while True:
+            await walk.to_thread()
+            chunk = next(iterator, None)
+            await walk.to_loop()
+            if chunk is None:
+                return
+            body = chunk.encode() if isinstance(chunk, str) else chunk
+            if body:
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+
+    def prepare(self, scope: Scope) -> None:
+        """Make the headers now, to be sent later."""
+        self._prepared = self.asgi_headers(scope)
+
+    def asgi_headers(self, scope: Scope | None = None) -> list[tuple[bytes, bytes]]:
         """The headers as ASGI wants them, with those that follow from status and body.
 
         :param scope: of the request; the active one's unless given.
@@ -279,7 +289,7 @@ class Response(ResponseBase):
         _ = self.headers  # it is no longer one that has nothing but a body, see `messages`
         return func
 
-    def _has_something_to_close(self) -> bool:
+    def has_something_to_close(self) -> bool:
         return bool(self._on_close) or not self.is_sequence
 
     async def aclose(self) -> None:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from ..concurrency import is_async
@@ -17,8 +17,6 @@ from .response import Response, check_status
 
 if TYPE_CHECKING:
     from ..protocols import Application
-
-_force_type = cast(Any, BaseResponse.force_type).__func__
 
 _ALLOWED = (
     "The return type must be a string, bytes, dict, list, an iterator or async iterator of strings or bytes,"
@@ -33,7 +31,7 @@ def quick_conversions(app: Application) -> dict[type, Callable[[Any], Response]]
         return {}
     if cls is not Response or Response.default_mimetype != "text/html":
         return {cls: _same}
-    conversions: dict[type, Callable[[Any], Response]] = {Response: _same, str: Response._html}
+    conversions: dict[type, Callable[[Any], Response]] = {Response: _same, str: Response.html}
     if answers_as_default(app.json):
         conversions[dict] = conversions[list] = app.json.response_of
     return conversions
@@ -45,7 +43,6 @@ def _same(response: Response) -> Response:
 
 def make_response(app: Application, rv: Any) -> Response:
     """See `Flask.make_response`."""
-    returned = rv
     status: Any = None
     headers: Any = None
     if isinstance(rv, tuple):
@@ -78,7 +75,7 @@ def make_response(app: Application, rv: Any) -> Response:
             and app.response_class is Response
             and Response.default_mimetype == "text/html"
         ):
-            rv = Response._of(rv.encode(), "text/html; charset=utf-8")
+            rv = Response.of(rv.encode(), "text/html; charset=utf-8")
         elif isinstance(rv, str | bytes | bytearray) or hasattr(rv, "__next__") or hasattr(rv, "__anext__"):
             rv = app.response_class(rv, status=status, headers=headers)
             status = headers = None
@@ -87,18 +84,19 @@ def make_response(app: Application, rv: Any) -> Response:
         elif isinstance(rv, HTTPException):
             page = error_page(rv) if app.response_class is Response else None
             if page is None:
-                rv = _response_of_error(app, rv)
+                rv = app.make_response(rv.get_response())
             else:
-                error, rv = rv, Response._of(page, "text/html; charset=utf-8")
+                error, rv = rv, Response.of(page, "text/html; charset=utf-8")
                 rv.status_code = error.code
-                if type(error) is MethodNotAllowed and error.valid_methods:
-                    rv.headers["Allow"] = ", ".join(error.valid_methods)
         elif isinstance(rv, BaseResponse):
-            rv = app.response_class.force_type(rv, request.environ if _has_own_type(app) else None)
+            rv = app.response_class.force_type(rv)
         elif callable(rv):
             rv = _response_of(app, rv)
         else:
-            raise _no_response(returned, rv)
+            raise TypeError(
+                f"The view function for {request.endpoint!r} did not return a valid response: it was a"
+                f" {type(rv).__name__}. {_ALLOWED}"
+            )
     if status is not None:
         if isinstance(status, str | bytes | bytearray):
             rv.status = status
@@ -109,16 +107,6 @@ def make_response(app: Application, rv: Any) -> Response:
     if headers:
         rv.headers.update(headers)
     return cast(Response, rv)
-
-
-def _no_response(returned: Any, body: Any) -> TypeError:
-    from ..mistakes.returned import instead_of  # errors
-
-    hint = instead_of(returned) or instead_of(body)
-    return TypeError(
-        f"The view function for {request.endpoint!r} did not return a valid response: it was a"
-        f" {type(body).__name__}. {_ALLOWED}{' ' * bool(hint)}{hint}"
-    )
 
 
 def _response_of(flask: Application, app: Callable[..., Any]) -> Response:
@@ -140,47 +128,15 @@ def _response_of(flask: Application, app: Callable[..., Any]) -> Response:
     except TypeError as error:
         raise TypeError(
             f"The view function for {request.endpoint!r} did not return a valid response: {app!r} was"
-            f" called as a WSGI application and failed with {error}. {_ALLOWED}{_class_hint(app)}"
+            f" called as a WSGI application and failed with {error}. {_ALLOWED}"
         ).with_traceback(error.__traceback__) from None
-
-
-def _has_own_type(app: Application) -> bool:
-    """Whether the class of responses has its own way of making one of another."""
-    return cast(Any, app.response_class.force_type).__func__ is not _force_type
-
-
-def _response_of_error(app: Application, error: HTTPException) -> Response:
-    """The response that an exception is in itself, made for this request."""
-    if type(error).__call__ is not HTTPException.__call__ or _has_own_type(app):
-        return _response_of(app, error)
-    environ = request.environ
-    own: Any = error.get_response(environ)
-    if not isinstance(own, BaseResponse):
-        return _response_of(app, own)
-    # Another one, since it may be raised again: what hooks and the session add is for this request alone.
-    cls = type(own)
-    changes_headers = cls.autocorrect_location_header or (
-        cls.get_wsgi_headers is not BaseResponse.get_wsgi_headers
-    )
-    headers = own.get_wsgi_headers(environ) if changes_headers else Headers(own.headers)
-    body = list(own.response) if isinstance(own.response, list) else own.response
-    made = BaseResponse(body, own.status, headers, direct_passthrough=own.direct_passthrough)
-    if own._on_close or cls.close is not BaseResponse.close:
-        made.call_on_close(own.close)
-    return cast(Response, app.response_class.force_type(made))
-
-
-def _class_hint(app: Any) -> str:
-    from ..mistakes.returned import instead_of  # errors
-
-    return f" {instead_of(app)}" if isinstance(app, type) else ""
 
 
 def error_page(error: HTTPException) -> bytes | None:
     """The body of the response that an exception is in itself; None when there is more to that response."""
     description: Any = error.description
-    if getattr(error, "response", error) is not None or error.code is None:
-        return None  # with a response of its own, or without what Werkzeug's `__init__` sets
+    if error.response is not None or error.code is None:
+        return None
     # Plain text only: a `Markup` is equal to the text that looks like it, which is to be escaped.
     if description is not None and (type(description) is not str or len(description) > 500):
         return None
@@ -188,14 +144,10 @@ def error_page(error: HTTPException) -> bytes | None:
     return _error_page(cls, error.code, description)
 
 
-#: What is done about it in `make_response`.
-_KNOWN = {(MethodNotAllowed, "get_headers")}
-
-
 @lru_cache(100)
 def _error_page(cls: Any, code: int, description: str | None) -> bytes | None:
-    for name in ("__call__", "get_response", "get_headers", "get_body", "get_description", "name"):
-        if getattr(cls, name) is not getattr(HTTPException, name) and (cls, name) not in _KNOWN:
+    for name in ("get_response", "get_headers", "get_body", "get_description", "name"):
+        if getattr(cls, name) is not getattr(HTTPException, name):
             return None  # it may look at the request
     if isinstance(cls.description, property):
         return None

@@ -25,12 +25,11 @@ class Case:
 
     name: str
     path: str
-    response: bytes | None  # None: it is each peer's own
+    response: bytes
     method: str = "GET"
     body: bytes = b""
     content_type: str = ""
-    more: tuple[tuple[str, str], ...] = ()  # further headers of the request
-    status: int | None = 200  # None: it is each peer's own
+    status: int = 200
     response_headers: tuple[str, ...] = ()  # names, in lower case, that the response must have
     is_json: bool = False  # what counts is the value of the response, not how it is written
     application: str = "create_app"
@@ -40,7 +39,7 @@ class Case:
 
     def headers(self, cookie: str | None = None) -> list[tuple[str, str]]:
         """The headers of the request."""
-        headers = [*HEADERS, *self.more]
+        headers = [*HEADERS]
         if cookie is not None:
             headers.append(("cookie", cookie))
         if self.body:
@@ -64,9 +63,9 @@ class WrongAnswer(Exception):
 
 def check_answer(case: Case, answer: Answer) -> None:
     """Raise `WrongAnswer` unless it is what the case says."""
-    if answer.status != case.status and case.status is not None:
+    if answer.status != case.status:
         raise WrongAnswer(f"{case.name}: status {answer.status}, not {case.status}: {answer.body[:200]!r}")
-    if case.response not in (None, answer.body) and not (
+    if answer.body != case.response and not (
         case.is_json and json.loads(answer.body) == json.loads(case.response)
     ):
         raise WrongAnswer(f"{case.name}: body {answer.body!r}, not {case.response!r}")

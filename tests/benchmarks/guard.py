@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import importlib
 import json
 import sys
 import threading
@@ -27,7 +26,6 @@ import uvloop
 from .cases import CASES, Case
 from .figures import versions
 from .inprocess import AsgiApplication, verify
-from .more import CASES as MORE_CASES
 from .peers import load_peer
 
 RECORD = Path(__file__).with_name("guard.json")
@@ -59,30 +57,15 @@ class Comparison:
 
     def __str__(self) -> str:
         if self.recorded is None:
-            return f"{self.case:16} {self.now:8.1f} calls a request, nothing recorded"
+            return f"{self.case:12} {self.now:8.1f} calls a request, nothing recorded"
         change = self.now / self.recorded - 1
-        return f"{self.case:16} {self.now:8.1f} calls a request, {self.recorded:.1f} recorded: {change:+.1%}"
-
-
-#: Of `more`; what goes on in two threads at a time takes other calls each time.
-ALSO = (
-    *("async generator", "events", "raw 1 MB", "signals", "unsent signals", "405", "OPTIONS", "redirect"),
-    *("flash", "five headers", "abort", "JSON 100 KB"),
-)
+        return f"{self.case:12} {self.now:8.1f} calls a request, {self.recorded:.1f} recorded: {change:+.1%}"
 
 
 def guarded_cases() -> dict[str, Case]:
     """The cases by the names they are recorded under: requests follow one another here, so that those which
     differ in concurrency alone are one."""
-    found = {name.removesuffix("-64"): case for name, case in CASES.items()}
-    return found | {name: MORE_CASES[name] for name in ALSO}
-
-
-def application_of(case: Case) -> ModuleType:
-    """The module that has the application of a case."""
-    if MORE_CASES.get(case.name) is case:
-        return importlib.import_module(".peers.more.asyncflask_app", __package__)
-    return load_peer("asyncflask")
+    return {name.removesuffix("-64"): case for name, case in CASES.items()}
 
 
 class Counter:
@@ -110,7 +93,7 @@ class Counter:
 
 def count(case: Case, peer: ModuleType | None = None) -> float:
     """Calls per request, the server's and the client's own few included."""
-    module = application_of(case) if peer is None else peer
+    module = load_peer("asyncflask") if peer is None else peer
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, Counter() as counter:
         return runner.run(_count(case, module, counter))
 

@@ -31,7 +31,6 @@ LIBRARIES = ("werkzeug", "jinja2", "itsdangerous", "anyio", "uvloop")
 
 ROUNDS = 9
 ROUND_SECONDS = 0.05  # measured in each round for each case and peer
-PIECE = 64 * 1024  # bytes of a body that a server gives at once
 MAX_BATCH = 10_000  # requests of a round, all prepared before it
 
 
@@ -51,7 +50,7 @@ class Application(Protocol):
 class AsgiRequest:
     """One request: the scope uvicorn would make, and its two channels."""
 
-    __slots__ = ("body", "chunks", "ended", "headers", "received", "scope", "status")
+    __slots__ = ("body", "chunks", "ended", "headers", "scope", "status")
 
     def __init__(self, case: Case, headers: list[tuple[bytes, bytes]]) -> None:
         self.scope: dict[str, Any] = {
@@ -70,7 +69,6 @@ class AsgiRequest:
             "query_string": b"",
         }
         self.body: bytes | None = case.body
-        self.received = 0
         self.ended = asyncio.Event()
         self.status = 0
         self.headers: Iterable[tuple[bytes, bytes]] = ()
@@ -79,11 +77,8 @@ class AsgiRequest:
     async def receive(self) -> dict[str, Any]:
         body = self.body
         if body is not None:
-            at = self.received
-            self.received += PIECE
-            if self.received >= len(body):
-                self.body = None
-            return {"type": "http.request", "body": body[at : at + PIECE], "more_body": self.body is not None}
+            self.body = None
+            return {"type": "http.request", "body": body, "more_body": False}
         await self.ended.wait()
         return {"type": "http.disconnect"}
 

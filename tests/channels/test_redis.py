@@ -545,7 +545,4 @@ except ModuleNotFoundError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (
-        done.stdout
-        == "Channels and sessions in Redis need the package redis: pip install asyncflask[redis]\n"
-    )
+    assert done.stdout == "Channels in Redis need the package redis: pip install asyncflask[redis]\n"

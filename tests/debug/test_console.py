@@ -365,8 +365,11 @@ FOREIGN = [
     {"Host": "example.org"},
     {"Host": "localhost.example.org"},
     {"Host": "127.0.0.1.example.org"},
+    {"Host": "user@localhost"},
+    {"Host": "localhost@example.org"},
     {"Host": "192.168.0.1:5000"},
     {"Host": "0.0.0.0"},
+    {"Host": ""},
     {"X-Forwarded-For": "127.0.0.1"},
     {"X-Forwarded-Host": "localhost"},
     {"X-Forwarded-Proto": "https"},
@@ -386,17 +389,6 @@ def test_who_is_not_on_this_machine_has_no_console(server: Server, headers: dict
     message = {"action": "run", "frame": debugger.frames[-1], "code": "1"}
     assert debugger.post(message, headers) == (404, None)  # the application's own
     assert debugger.post({"action": "pin"}, headers) == (404, None)
-
-
-@pytest.mark.parametrize("host", ["user@localhost", "localhost@example.org", "", "localhost/", "a b"])
-def test_a_host_that_is_none_has_no_console(server: Server, host: str) -> None:
-    response = server.get("/fail/joe", headers={**HTML, "Host": host})
-    assert response.status == 400
-    assert b"data-console" not in response.body
-    debugger = Debugger(server).unlock()
-    message = {"action": "run", "frame": debugger.frames[-1], "code": "1"}
-    assert debugger.post(message, {"Host": host}) == (400, None)
-    assert debugger.post({"action": "pin"}, {"Host": host}) == (400, None)
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,6 @@ ORACLE = "flask"
 SUBJECT = os.environ.get("DIFFERENTIAL_SUBJECT", "asyncflask")
 
 Build = Callable[[Any], tuple[Any, ...]]
-#: Takes the steps of an application, and yields a title and what was observed for each.
-Walk = Callable[[Any, Any], Iterator[tuple[str, Any]]]
 
 
 @functools.cache
@@ -123,21 +121,21 @@ def exception_name(error: BaseException) -> str:
 IGNORED_HEADERS = {"date", "server", "connection"}
 
 
-def transcript(build: Build, name: str, walk: Walk | None = None) -> list[str]:
+def transcript(build: Build, name: str) -> list[str]:
     """Build the application with the framework called ``name``, walk its steps, tell what happened."""
     with frozen_time():
         app, steps, *rest = build(framework(name))
         log: list[Any] = rest[0] if rest else []
         blocks = []
         with captured_logger(app.name) as records:
-            for title, value in (walk or with_client)(app, steps):
+            for title, value in walk(app, steps):
                 blocks.append(
                     "\n".join([title, *describe(value), *drain("log", log), *drain("logger", records)])
                 )
         return blocks
 
 
-def with_client(
+def walk(
     app: Any, steps: Iterable[str | Request] | Callable[[Any], Iterator[Any]]
 ) -> Iterator[tuple[str, Any]]:
     client = app.test_client()
@@ -345,27 +343,22 @@ def method_name(node: ast.expr) -> str | None:
 
 
 def case(
-    build: Build | None = None,
-    *,
-    sync: Collection[str] = (),
-    asynchronous: Collection[str] = (),
-    walk: Walk | None = None,
+    build: Build | None = None, *, sync: Collection[str] = (), asynchronous: Collection[str] = ()
 ) -> Callable[..., Any]:
     """Make a test of a function that builds an application.
 
     :param sync: names of inner functions that stay ``def`` in every variant.
     :param asynchronous: names of inner functions to make ``async def`` beside the registered ones.
-    :param walk: how the steps are taken: with the test client, unless given.
     """
     if build is None:
-        return functools.partial(case, sync=sync, asynchronous=asynchronous, walk=walk)
+        return functools.partial(case, sync=sync, asynchronous=asynchronous)
 
     codes = variants(build, sync, asynchronous)
-    expected = functools.cache(lambda: transcript(build, ORACLE, walk))
+    expected = functools.cache(lambda: transcript(build, ORACLE))
 
     @pytest.mark.parametrize("variant", codes)
     def test(variant: str) -> None:
-        actual = transcript(load(build, codes[variant]), SUBJECT, walk)
+        actual = transcript(load(build, codes[variant]), SUBJECT)
         compare(expected(), actual, f"{build.__name__}, {variant}")
 
     test.__name__, test.__doc__, test.__module__ = build.__name__, build.__doc__, build.__module__

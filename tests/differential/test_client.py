@@ -404,20 +404,3 @@ def test_cli_runner(fw):
         yield isinstance(runner, fw.testing.FlaskCliRunner), fw.has_app_context()
 
     return app, steps
-
-
-@case
-def test_requests_of_builder_arguments(fw):
-    """What Flask-SocketIO's client calls."""
-    app = fw.Flask(__name__)
-
-    def steps(client):
-        client.environ_base["HTTP_X_BASE"] = "base"
-        request = client._request_from_builder_args(("/a?b=c",), {"method": "POST", "json": {"d": 1}})
-        yield request.path, request.method, request.headers.get("X-Base"), request.get_json()
-        request = client._request_from_builder_args(
-            (), {"path": "/x", "environ_base": {"HTTP_X_BASE": "own"}}
-        )
-        yield request.path, request.headers.get("X-Base"), request.headers.get("User-Agent") is not None
-
-    return app, steps

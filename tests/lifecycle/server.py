@@ -208,7 +208,7 @@ class Client:
             return response
         length = response.get("content-length")
         if length is not None:
-            response.body = self.exactly(int(length))
+            response.body = self._exactly(int(length))
         elif (response.get("transfer-encoding") or "").lower() == "chunked":
             response.body = b"".join(self.chunks())
         else:
@@ -227,8 +227,8 @@ class Client:
         """Read a chunked body, chunk by chunk."""
         while True:
             size = int(self._until(b"\r\n"), 16)
-            data = self.exactly(size)
-            self.exactly(2)
+            data = self._exactly(size)
+            self._exactly(2)
             if not size:
                 return
             yield data
@@ -262,8 +262,7 @@ class Client:
         found, _, self._buffer = self._buffer.partition(mark)
         return found
 
-    def exactly(self, size: int) -> bytes:
-        """Read so many bytes."""
+    def _exactly(self, size: int) -> bytes:
         while len(self._buffer) < size:
             if not self._fill():
                 raise Closed(f"{len(self._buffer)} of {size} bytes")

@@ -580,111 +580,6 @@ def test_hosts(hosts: dict[str, Server], kind: str, host: str) -> None:
     assert server.errors == []
 
 
-NO_HOSTS = [
-    "",
-    "127.0.0.1@evil.example",
-    "evil.example/",
-    "/evil.example",
-    "//evil.example",
-    "\\\\evil.example",
-    "localhost:80@evil.example",
-    "localhost:x",
-    "localhost:",
-    "localhost:0",
-    "localhost:65536",
-    "localhost:80:80",
-    "localhost?",
-    "localhost#",
-    "[::1",
-    "::1",
-    "[::1]evil.example",
-    "[evil.example]",
-    "local host",
-    "localhost,evil.example",
-    "%65vil.example",
-    "\xe4.example",
-    "a*b",
-]
-HOSTS = {
-    "localhost": "http://localhost",
-    "localhost:80": "http://localhost",
-    "localhost:8000": "http://localhost:8000",
-    "LOCALHOST": "http://localhost",
-    "my_app:8000": "http://my_app:8000",
-    "_": "http://_",
-    "127.0.0.1": "http://127.0.0.1",
-    "[::1]:5000": "http://[::1]:5000",
-    "[::ffff:127.0.0.1]": "http://[::ffff:127.0.0.1]",
-    "localhost:65535": "http://localhost:65535",
-}
-
-
-@pytest.mark.parametrize("host", NO_HOSTS)
-@pytest.mark.parametrize("kind", ["plain", "hosts", "trusted", "subdomains"])
-@pytest.mark.filterwarnings("ignore:Current server name")
-def test_what_is_no_host_is_refused(hosts: dict[str, Server], kind: str, host: str) -> None:
-    """Its redirects would lead elsewhere: a browser reads the host "slash" in "http:///slash/"."""
-    for path in ("/", "/slash", "/missing"):
-        assert hosts[kind].get(path, headers=[("Host", host)]).status == 400
-
-
-@pytest.mark.parametrize("host", HOSTS)
-def test_redirects_stay_on_the_host_that_was_asked_for(hosts: dict[str, Server], host: str) -> None:
-    found = hosts["plain"].get("/dir", headers=[("Host", host)])
-    assert found.get("location") == f"{HOSTS[host]}/dir/"
-    assert hosts["plain"].get("/missing", headers=[("Host", host)]).status == 404
-
-
-@pytest.mark.parametrize("path", ["/dir", "/path//evil.example"])
-def test_without_any_host_a_redirect_is_a_path(path: str) -> None:
-    """HTTP/1.0, on a Unix socket: neither client nor server has one."""
-    app = Flask(APP_NAME, static_folder=None)
-    app.add_url_rule("/dir/", "dir", lambda: "")
-    app.add_url_rule("/path/evil.example/", "path", lambda: "")
-    sent: list[Any] = []
-
-    async def receive() -> Any:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.0",
-        "method": "GET",
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "root_path": "",
-        "headers": [],
-        "client": None,
-        "server": ("/run/app.sock", None),
-    }
-    asyncio.run(app(scope, receive, send))  # type: ignore[arg-type]
-    location = dict(sent[0]["headers"])[b"location"]
-    assert re.match(rb"/[a-z]", location), location
-
-
-@pytest.mark.parametrize("hook", ["before_request", "after_request", "teardown_request"])
-def test_hooks_can_ask_for_the_url_of_a_request_that_is_refused(hook: str) -> None:
-    """As those do that log it; the answer is the 400 all the same."""
-    app = Flask(APP_NAME, static_folder=None)
-    seen: list[str] = []
-
-    def look(value: Any = None) -> Any:
-        seen.extend([request.url, request.host])
-        return value
-
-    getattr(app, hook)(look)
-    with Server(app) as server:
-        assert server.get("/", headers=[("Host", "a@b")]).status == 400
-        assert server.errors == []
-    assert seen == ["http:///", ""] or seen == ["/", ""]
-
-
 @pytest.fixture(scope="module")
 def hosts(root: Path) -> Iterator[dict[str, Server]]:
     """Applications that look at the Host in different ways."""
@@ -700,7 +595,6 @@ def hosts(root: Path) -> Iterator[dict[str, Server]]:
     def index(**values: Any) -> str:
         return f"{request.url} {request.host} {url_for('index', _external=True, **values)}"
 
-    apps["plain"].add_url_rule("/dir/", "dir", index)
     options: dict[str, dict[str, Any]] = {
         "subdomains": {"subdomain": "<name>"},
         "hosts": {"host": "<name>"},
@@ -1586,14 +1480,13 @@ def test_any_form(running: Server, content_type: str, body: bytes) -> None:
 
 
 def test_two_content_types_are_not_mixed_up(server: Server) -> None:
-    """The last counts, as with WSGI servers, and is nothing to the requests after it."""
+    """What the first request says of its body is nothing to those after it."""
     kind = "application/x-two+json"
     with server.connect() as client:
         for headers, status in (
-            ([("Content-Type", kind), ("Content-Type", "text/plain")], 415),
+            ([("Content-Type", "text/plain"), ("Content-Type", kind)], 415),
             ([("Content-Type", kind)], 200),
-            ([("Content-Type", kind), ("Content-Type", "text/plain")], 415),
-            ([("Content-Type", "text/plain"), ("Content-Type", kind)], 200),
+            ([("Content-Type", "text/plain"), ("Content-Type", kind)], 415),
         ):
             assert client.request("POST", "/json", headers=headers, body=b"{}").status == status
 

@@ -165,7 +165,7 @@ def test_the_mounted_application_finds_itself_below_the_path(app: Flask) -> None
         "item": 3,
         "own_url": "http://localhost/api/items/7",
         "url": "http://localhost/api/items/3",
-        "base_url": "http://localhost/",  # as in Starlette: of the application that it is mounted in
+        "base_url": "http://localhost/api/",
         "root_path": "/api",
         "flask_url": "/",
         "app": "FastAPI",

@@ -75,17 +75,6 @@ class Raw(socket.socket):
 # -- websockets ----------------------------------------------------------------------------------------
 
 
-def test_pages_of_other_sites_cannot_open_one(server: Server) -> None:
-    with pytest.raises(InvalidStatus) as refused:
-        with open_websocket(server, "/echo?id=foreign", origin="https://evil.example"):
-            pass
-    assert refused.value.response.status_code == 403
-    assert not server.journal("foreign")[1:]  # the view has not begun
-    with open_websocket(server, "/echo?id=own", origin=f"http://127.0.0.1:{server.port}") as client:
-        client.send("hello")
-        assert receive(client) == "hello"
-
-
 def test_echo(server: Server) -> None:
     messages: list[str | bytes] = ["text", b"\0\xff", "ä✓" * 50_000, "", b"", "end"]
     with open_websocket(server, "/echo?id=echo") as client:

@@ -22,7 +22,6 @@ from asyncflask import (
     Flask,
     WebsocketDisconnect,
     abort,
-    after_this_websocket,
     current_app,
     g,
     got_request_exception,
@@ -89,7 +88,7 @@ class Connected:
             "raw_path": path.encode(),
             "query_string": b"",
             "root_path": "",
-            "headers": list(({b"host": b"localhost"} | dict(headers or [])).items()),
+            "headers": [(b"host", b"localhost"), *(headers or [])],
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 80),
             "subprotocols": [],
@@ -327,89 +326,13 @@ def test_other_values_are_no_messages(app: Site) -> None:
 # -- accept and close ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("first", [None, "before"])
-def test_a_session_that_is_changed_too_late_is_said_to_be_lost(
-    app: Site, caplog: pytest.LogCaptureFixture, first: str | None
-) -> None:
-    @app.websocket("/ws")
-    async def view() -> None:
-        if first:
-            session["first"] = first
-        await websocket.accept()
-        await websocket.send(str(session.get("user")))
-        if "late" in websocket.args:
-            session["user"] = "joe"
-        await websocket.send("done")
-
-    client = app.test_client()
-    for query, warnings in (("", 0), ("?late", 1)):
-        caplog.clear()
-        with client.websocket_connect(f"/ws{query}") as connected:
-            assert [connected.receive(), connected.receive()] == ["None", "done"]
-            with pytest.raises(WebsocketClosed):
-                connected.receive()
-        lost = [record.getMessage() for record in caplog.records if "is lost" in record.getMessage()]
-        assert len(lost) == warnings
-        assert all("/ws" in message and "websocket.accept()" in message for message in lost)
-    with client.session_transaction() as kept:
-        assert dict(kept) == ({"first": "before"} if first else {})
-
-
-def test_after_this_websocket(app: Site) -> None:
-    @app.after_websocket
-    async def after(response: Any) -> Any:
-        app.notes.append("registered")
-        return response
-
-    @app.websocket("/ws")
-    async def view() -> Any:
-        @after_this_websocket
-        async def first(response: Any) -> Any:
-            app.notes.append(response)
-            return response
-
-        @after_this_websocket
-        def second(response: Any) -> Any:
-            if response is not None:
-                response.headers["X-After"] = "this"
-            return response
-
-        if "refuse" in websocket.args:
-            return "refused", 403
-        await websocket.send("hello")
-        return None
-
-    client = app.test_client()
-    with client.websocket_connect("/ws") as connected:
-        assert connected.receive() == "hello"
-        with pytest.raises(WebsocketClosed):
-            connected.receive()
-    assert app.notes == [None, "registered"]
-    with pytest.raises(WebsocketResponseError) as denied, client.websocket_connect("/ws?refuse"):
-        pass
-    assert denied.value.response.headers["X-After"] == "this"
-    with pytest.raises(RuntimeError, match="active websocket"):
-        after_this_websocket(str)  # type: ignore[type-var]
-
-
-def test_accept_after_a_message_does_nothing(app: Site) -> None:
-    @app.websocket("/ws")
-    async def view() -> None:
-        message = await websocket.receive()
-        await websocket.accept()
-        await websocket.send(message)
-
-    with app.test_client().websocket_connect("/ws") as client:
-        client.send("hello")
-        assert client.receive() == "hello"
-
-
 def test_accept_with_headers_and_subprotocol(app: Site) -> None:
     @app.websocket("/ws")
     async def view() -> None:
         session["user"] = "joe"
         await websocket.accept(headers={"X-Answer": "yes"}, subprotocol=websocket.requested_subprotocols[-1])
-        await websocket.accept(headers={"X-Answer": "no"})  # as in Quart it does nothing
+        with pytest.raises(RuntimeError, match="accepted already"):
+            await websocket.accept()
         app.notes.append(websocket.accepted)
 
     client = app.test_client()

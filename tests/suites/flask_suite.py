@@ -3,9 +3,6 @@
 ``nox -s flask-suite``; with ``-- --write`` it also writes the figures into docs/compatibility.md. What
 follows on another ``--`` is for pytest: ``-- -- -k session -x``.
 
-``-- --next FOLDER`` runs those of a checkout of Flask's main branch, the next version in the making, with
-``FLASK_API=3.2``. Releases come from the package index, it does not: ``git clone`` it first.
-
 It fails if a test that passes under Flask fails here and is not in flask_exceptions.toml, or
 passes here and is. Flask's tests are downloaded when this is run; nothing of them is in this repository.
 """
@@ -39,22 +36,16 @@ def main(arguments: list[str]) -> int:
     """Run both, print the figures, and return the exit code."""
     parser = argparse.ArgumentParser(prog="nox -s flask-suite --", description="Run Flask's own tests.")
     parser.add_argument("--write", action="store_true", help=f"write the figures into {DOCUMENT.name}")
-    parser.add_argument("--next", type=Path, metavar="FOLDER", help="a checkout of Flask's main branch")
     parser.add_argument("pytest", nargs="*", help="after another --: arguments for pytest, to run some tests")
     options = parser.parse_args(arguments)
 
     outcomes = {}
     for name, plugins in {"flask": [], "asyncflask": ["-p", "asyncflask.as_flask"]}.items():
-        folder = fetch_sdist("flask", VERSION) if options.next is None else options.next.resolve()
-        log = CACHE / f"flask-suite-{name}{'' if options.next is None else '-next'}.log"
+        folder = fetch_sdist("flask", VERSION)
+        log = CACHE / f"flask-suite-{name}.log"
         args = [*plugins, "-p", "tests.suites.no_server", "-p", "no:cacheprovider", "--timeout", "20"]
-        env = {}
-        if options.next is not None:
-            env = {"ASYNCFLASK_FLASK_API": "3.2", "PYTHONPATH": "" if plugins else str(folder / "src")}
         started = time.monotonic()
-        outcomes[name] = run_pytest(
-            sys.executable, folder, [*args, *options.pytest], env, log=log, timeout=300
-        )
+        outcomes[name] = run_pytest(sys.executable, folder, [*args, *options.pytest], log=log, timeout=300)
         seconds = time.monotonic() - started
         print(f"{name:10}  {summary(outcomes[name])}  ({seconds:.0f} s; {log.relative_to(ROOT)})", flush=True)
 
@@ -63,18 +54,17 @@ def main(arguments: list[str]) -> int:
     if not wanted or not ours:
         print("error: nothing to compare")
         return 1
-    expected = load_exceptions(EXCEPTIONS).get("flask", {})
+    expected = load_exceptions(EXCEPTIONS)["flask"]
     if options.pytest:  # a selection says nothing of the others
         expected = {nodeid: reason for nodeid, reason in expected.items() if nodeid in control}
     good = wanted & passed(ours)
-    version = VERSION if options.next is None else "3.2 in the making"
-    print(f"{len(good)} of the {len(wanted)} tests that pass under Flask {version} pass under asyncflask.")
+    print(f"{len(good)} of the {len(wanted)} tests that pass under Flask {VERSION} pass under asyncflask.")
     problems = unexpected(control, ours, expected)
     for line in problems:
         print(f"error: {line}")
     if problems:
         return 1
-    if options.write and not options.pytest and options.next is None:
+    if options.write and not options.pytest:
         write_part(DOCUMENT, "flask-suite", report(len(wanted), len(good), expected))
     return 0
 

@@ -15,10 +15,18 @@ from functools import partial
 from operator import attrgetter
 from typing import Any, cast
 
-from ...loops import PerLoop
-from ...redis import Script, Server, check_url, make_client
+try:
+    import redis.asyncio as redis_asyncio
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "Channels in Redis need the package redis: pip install asyncflask[redis]", name=error.name
+    ) from error
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
 from ..backend import Backend
 from ..hub import Subscriber
+from ..loops import PerLoop
 from ..message import Message, Order
 from ..pages import Page, pages
 from ..settings import Settings
@@ -32,7 +40,9 @@ CONNECTIONS = 8
 class RedisBackend(Backend):
     """Keeps all in Redis. Any number of event loops of the process may use it; each has its connections.
 
-    :param server: a URL, or what makes a client, see `Server`.
+    :param server: a URL, such as ``redis://127.0.0.1:6379/0``, ``rediss://...`` or ``unix://...``; or a
+        function that makes a `redis.asyncio.Redis` when it is called on an event loop, for Redis Sentinel for
+        example.
     :param settings: the limits.
     :param loads: decodes JSON.
     :raises ValueError: for a URL that is none.
@@ -40,7 +50,7 @@ class RedisBackend(Backend):
 
     def __init__(
         self,
-        server: Server,
+        server: str | Callable[[], Any],
         settings: Settings | None = None,
         loads: Callable[[str], Any] = json.loads,
     ) -> None:
@@ -49,11 +59,25 @@ class RedisBackend(Backend):
         self._loads = loads
         self._keys = Keys(self._settings.prefix)
         self._links = PerLoop(self._make_link)
-        check_url(server)
+        if isinstance(server, str):
+            redis_asyncio.ConnectionPool.from_url(server)  # a wrong one is to be noticed here
 
     def _make_link(self) -> Link:
-        client = make_client(self._server, CONNECTIONS, self._settings.timeout)
-        return Link(client, self._settings, self._keys, self._loads, self._forget)
+        return Link(self._connect(), self._settings, self._keys, self._loads, self._forget)
+
+    def _connect(self) -> Any:
+        if not isinstance(self._server, str):
+            return self._server()
+        timeout = self._settings.timeout
+        pool = redis_asyncio.BlockingConnectionPool.from_url(
+            self._server,
+            max_connections=CONNECTIONS,
+            timeout=timeout,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            retry=Retry(NoBackoff(), 0),  # what may be sent again is not for the client to say
+        )
+        return redis_asyncio.Redis.from_pool(pool)
 
     def _forget(self, link: Link) -> None:
         if self._links.peek() is link:
@@ -90,7 +114,7 @@ class RedisBackend(Backend):
     async def members(self, key: str) -> list[bytes]:
         return cast(list[bytes], await self._change(scripts.MEMBERS, key))
 
-    async def _change(self, script: Script, key: str, *arguments: Any) -> Any:
+    async def _change(self, script: scripts.Script, key: str, *arguments: Any) -> Any:
         run = partial(script.run, keys=[self._keys.set(key)], arguments=[self._keys.channel(key), *arguments])
         return await self._links.get().ask(run)
 

@@ -11,18 +11,19 @@ from functools import partial
 from secrets import token_hex
 from typing import Any, TypeVar, cast
 
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from ...loops import spawn
-from ...redis import Patience, connection_like, is_trouble
 from ..errors import ChannelsUnavailable
 from ..hub import Hub, Subscriber
+from ..loops import spawn
 from ..message import START, Message, Order, id_of, order_of
 from ..pages import Page, pages
 from ..settings import Settings
 from . import scripts
-from .errors import unavailable
 from .reader import Reader
+from .trouble import Patience, is_trouble, unavailable
 from .writer import Draft, Writer
 
 T = TypeVar("T")
@@ -87,7 +88,7 @@ class Link:
         self.writer = Writer(self._send, settings.timeout)
         self._reader = Reader(
             self._hub,
-            partial(connection_like, client, settings.timeout),
+            self._make_connection,
             self._take,
             keys.channel,
             self._missed,
@@ -101,6 +102,14 @@ class Link:
         self._keeper: Task[None] = spawn(self._keep())
 
     # -- connections ----------------------------------------------------------------------------
+
+    def _make_connection(self) -> Any:
+        """A connection for the reader: the client's kind, but one that waits for as long as it takes."""
+        pool = self._client.connection_pool
+        options = {key: value for key, value in pool.connection_kwargs.items() if "maint" not in key}
+        options.setdefault("socket_connect_timeout", self._settings.timeout)
+        options |= {"socket_timeout": None, "health_check_interval": 0, "retry": Retry(NoBackoff(), 0)}
+        return pool.connection_class(**{**options, "protocol": 2, "decode_responses": False})
 
     async def _keep(self) -> None:
         try:

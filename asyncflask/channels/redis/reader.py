@@ -13,12 +13,12 @@ from typing import Any
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from ...loops import first_of, spawn
-from ...redis import Patience
 from ..errors import ChannelsUnavailable
 from ..hub import Hub
+from ..loops import first_of, spawn
 from ..message import Order
 from ..pages import Page
+from .trouble import Patience
 
 #: Seconds between two questions whether Redis is there, when there is nothing to hear. It has as long to
 #: answer.

@@ -11,11 +11,10 @@ from itertools import count
 from secrets import token_hex
 from typing import Any
 
-from ...loops import spawn
-from ...redis import Patience, is_trouble
 from ..errors import ChannelsUnavailable
+from ..loops import spawn
 from ..message import Order
-from .errors import unavailable
+from .trouble import Patience, is_trouble, unavailable
 
 #: Messages sent at once.
 BATCH = 100

@@ -1,1 +1,0 @@
-"""Reports that take a while: made by a task queue, with their progress in the browser."""

@@ -68,6 +68,7 @@ class _Leaf:
         if not node.dynamic:
             return None
         match_part, _, final, _, child = node.dynamic[0]
+        # `match_part` is a method of a compiled pattern, which a type checker takes for any function.
         variable = _LONE_VARIABLE.fullmatch(match_part.__self__.pattern)  # type: ignore[attr-defined]
         if final or variable is None:
             return None
